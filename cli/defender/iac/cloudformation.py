@@ -1,0 +1,211 @@
+"""Functions in SAM and CloudFormation templates: the two resource types, and SAM's Globals.
+
+Nested applications and stacks are other templates, found where they lie; macros and Fn::ForEach are not run.
+https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-function.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-function.html
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from defender.edits.yaml import Document, Mapping, Node, Scalar
+from defender.errors import DefenderError, DetectionError, RewriteRefused
+from defender.iac.folders import Tree, resolve_path
+from defender.iac.intrinsics import Parameters, resolve
+from defender.iac.lookup import Value, entries, get, items, literal, walk
+from defender.iac.model import DeclaredFunction
+from defender.iac.wrappers import resolve_handler
+
+SAM = "AWS::Serverless::Function"
+LAMBDA = "AWS::Lambda::Function"
+_ARCHIVES = (".zip", ".jar", ".war")
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    """Where a function's code lies, as far as the template tells."""
+
+    task_root: str | None = None
+    artifact: str | None = None
+    inline: bool = False
+    evidence: str = ""
+
+
+def template_functions(
+    document: Document, tree: Tree, parameters: Parameters
+) -> tuple[DeclaredFunction, ...]:
+    """All functions of one template.
+
+    Raises DetectionError for a key that is given twice where it matters.
+    """
+    return tuple(_functions(document, tree, parameters))
+
+
+def _functions(
+    document: Document, tree: Tree, parameters: Parameters
+) -> Iterator[DeclaredFunction]:
+    path = document.path
+    defaults = walk(document.root, path, "Globals", "Function")
+    resources = get(document.root, "Resources", path)
+    seen: set[str] = set()
+    for key, resource in entries(resources):
+        kind = literal(get(resource, "Type", path)) if isinstance(resource, Mapping) else None
+        if kind not in (SAM, LAMBDA):
+            continue
+        if key.text in seen:
+            message = f"two resources are called {key.text}"
+            raise DetectionError(message, path=path, line=key.line)
+        seen.add(key.text)
+        reader = _Reader(path, tree, parameters, resource, defaults if kind == SAM else None)
+        yield reader.function(key, kind)
+
+
+class _Reader:
+    """Reads one resource; `defaults` is SAM's Globals.Function."""
+
+    def __init__(
+        self,
+        path: str,
+        tree: Tree,
+        parameters: Parameters,
+        resource: Node,
+        defaults: Node | None,
+    ) -> None:
+        self.path = path
+        self.tree = tree
+        self.parameters = parameters
+        self.properties = get(resource, "Properties", path)
+        self.metadata = get(resource, "Metadata", path)
+        self.defaults = defaults
+
+    def function(self, key: Scalar, kind: str) -> DeclaredFunction:
+        code = self._sam_code() if kind == SAM else self._lambda_code()
+        environment = self._environment()
+        package_type = self._value("PackageType").text
+        is_image = package_type == "Image" or self._node("ImageUri") is not None
+        setting = self._value("Handler")
+        handler, wrapped_by, trouble = self._handler(key, setting, environment, code, is_image)
+        runtime = self._value("Runtime")
+        return DeclaredFunction(
+            logical_id=key.text,
+            source=self.path,
+            line=key.line,
+            kind=kind,
+            evidence=self._evidence(key, setting, runtime, code),
+            name=self._value("FunctionName").literal,
+            handler=handler,
+            runtime=runtime.text,
+            task_root=None if is_image else code.task_root,
+            environment=environment,
+            architectures=self._architectures(),
+            region=self.parameters.region,
+            is_image=is_image,
+            is_inline=code.inline,
+            has_layers=bool(items(self._node("Layers"))),
+            artifact=code.artifact,
+            build_method=literal(get(self.metadata, "BuildMethod", self.path)),
+            wrapped_by=wrapped_by,
+            setting=setting.text,
+            trouble=trouble,
+        )
+
+    def _node(self, name: str) -> Node | None:
+        own = get(self.properties, name, self.path)
+        return own if own is not None else get(self.defaults, name, self.path)
+
+    def _value(self, name: str) -> Value:
+        return resolve(self._node(name), self.parameters)
+
+    def _handler(
+        self,
+        key: Scalar,
+        setting: Value,
+        environment: dict[str, str | None],
+        code: _Code,
+        is_image: bool,
+    ) -> tuple[str | None, str | None, DefenderError | None]:
+        if setting.text is None:
+            trouble = None
+            if not is_image and (node := self._node("Handler")) is not None:
+                trouble = DetectionError(
+                    f"the handler of {key.text} can't be read from the template: {setting.reason}",
+                    path=self.path,
+                    line=node.line,
+                    hint="name it with --handler FILE.FUNCTION",
+                )
+            return None, None, trouble
+        module = setting.text.rpartition(".")[0]
+        own_file = posixpath.join(code.task_root or "", module.replace(".", "/") + ".py")
+        try:
+            resolved = resolve_handler(
+                setting.text,
+                environment,
+                path=self.path,
+                line=key.line,
+                in_package=self.tree.has_file(own_file),
+            )
+        except RewriteRefused as error:
+            return None, None, error
+        return resolved.handler, resolved.wrapped_by, None
+
+    def _environment(self) -> dict[str, str | None]:
+        """The variables, Globals first; None where the value is not literal or given twice."""
+        found: dict[str, str | None] = {}
+        for source in (self.defaults, self.properties):
+            variables = walk(source, self.path, "Environment", "Variables")
+            own: dict[str, str | None] = {}
+            for key, value in entries(variables):
+                text = resolve(value, self.parameters).literal
+                own[key.text] = None if key.text in own else text
+            found |= own
+        return found
+
+    def _architectures(self) -> tuple[str, ...]:
+        values = [resolve(item, self.parameters).text for item in items(self._node("Architectures"))]
+        return tuple(value for value in values if value is not None)
+
+    def _sam_code(self) -> _Code:
+        if self._node("InlineCode") is not None:
+            return _Code(inline=True, evidence="inline code")
+        node = self._node("CodeUri")
+        if node is None:
+            return self._asset() or self._folder(Value("."), "no CodeUri")
+        return self._folder(resolve(node, self.parameters), "CodeUri")
+
+    def _lambda_code(self) -> _Code:
+        code = self._node("Code")
+        if get(code, "ZipFile", self.path) is not None:
+            return _Code(inline=True, evidence="inline code")
+        return self._asset() or self._folder(resolve(code, self.parameters), "Code")
+
+    def _asset(self) -> _Code | None:
+        """The folder that the CDK and `sam build` name in the metadata of a resource."""
+        asset = literal(get(self.metadata, "aws:asset:path", self.path))
+        if asset is None or literal(get(self.metadata, "aws:asset:property", self.path)) == "Layer":
+            return None
+        return self._folder(Value(asset), "aws:asset:path")
+
+    def _folder(self, value: Value, origin: str) -> _Code:
+        if value.text is None:
+            return _Code(evidence=f"{origin} can't be told: {value.reason or 'it is missing'}")
+        path = resolve_path(posixpath.dirname(self.path), value.text)
+        shown = f"{origin} {value.text}"
+        if path is None:
+            return _Code(evidence=f"{shown} lies outside of the input")
+        if self.tree.has_file(path) and path.lower().endswith(_ARCHIVES):
+            return _Code(artifact=path, evidence=shown)
+        if not self.tree.has_folder(path):
+            return _Code(evidence=f"{shown} is not in the input")
+        assumed = f" (by {', '.join(value.assumed)})" if value.assumed else ""
+        return _Code(task_root=path, evidence=shown + assumed)
+
+    def _evidence(self, key: Scalar, handler: Value, runtime: Value, code: _Code) -> str:
+        parts = [f"{key.text} in {self.path}:{key.line}"]
+        for name, value in (("Handler", handler), ("Runtime", runtime)):
+            if value.text is not None:
+                assumed = f" (by {', '.join(value.assumed)})" if value.assumed else ""
+                parts.append(f"{name} {value.text}{assumed}")
+        return ", ".join([*parts, code.evidence])

@@ -1,0 +1,196 @@
+"""All functions that a package's infrastructure-as-code declares.
+
+Only gathers: the formats have their own modules. A file that is clearly IaC and can't be read is an
+error; any other file is left alone.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+from defender.edits.yaml import Document, parse
+from defender.errors import DefenderError, DetectionError
+from defender.iac.cloudformation import template_functions
+from defender.iac.folders import Tree, resolve_path
+from defender.iac.generator import blanked, is_generator_template
+from defender.iac.intrinsics import Parameters
+from defender.iac.json_document import parse_json
+from defender.iac.lookup import get
+from defender.iac.model import Declared, DeclaredFunction
+from defender.iac.samconfig import SamConfig, read_samconfig
+from defender.iac.search import (
+    MAX_BYTES,
+    SizedMember,
+    candidates,
+    has_functions,
+    is_clearly_service,
+    is_clearly_template,
+)
+from defender.iac.serverless import Service
+
+_DEFAULT_TEMPLATES = ("template.yaml", "template.yml", "template.json")
+
+
+class Readable(Protocol):
+    """The part of an archive that matters here."""
+
+    @property
+    def members(self) -> Mapping[str, SizedMember]:
+        """All members by name."""
+
+    def read(self, name: str) -> bytes:
+        """One member's content."""
+
+
+def declared_functions(archive: Readable, *, strict: bool = True) -> Declared:
+    """Every function that templates and services in the package declare, nearest to its root first.
+
+    With `strict`, raises DetectionError (path and line) for a file that is clearly infrastructure-as-code
+    and can't be read; without, such errors are in the result. PackageError when a member can't be read.
+    """
+    reader = _Reader(archive)
+    reader.read_all()
+    if strict and reader.errors:
+        raise reader.errors[0]
+    return Declared(
+        tuple(reader.functions),
+        tuple(dict.fromkeys(reader.warnings)),
+        tuple(reader.files),
+        tuple(reader.errors),
+    )
+
+
+class _Reader:
+    """Collects from all candidate files of one archive."""
+
+    def __init__(self, archive: Readable) -> None:
+        self.archive = archive
+        self.found = candidates(archive.members)
+        self.functions: list[DeclaredFunction] = []
+        self.warnings: list[str] = []
+        self.files: list[str] = []
+        self.errors: list[DefenderError] = []
+        self._documents: dict[str, Document | None] = {}
+
+    def read_all(self) -> None:
+        if not any((self.found.templates, self.found.services, self.found.programs)):
+            return
+        self.tree = Tree(self.archive.members)
+        configs = self._configs()
+        for path in self.found.templates:
+            self._try(path, lambda path=path: self._template(path, configs))
+        for path in self.found.services:
+            self._try(path, lambda path=path: self._service(path))
+        for path in self.found.programs:
+            self.warnings.append(f"{path} is a program and is not run: its functions are not known")
+        if self.found.left_out:
+            self.warnings.append(f"{self.found.left_out} further YAML files were not looked into")
+
+    def _try(self, path: str, read: Callable[[], Iterator[DeclaredFunction]]) -> None:
+        try:
+            self.functions += list(read())
+        except DetectionError as error:
+            self.errors.append(error)
+
+    def _data(self, path: str) -> bytes | None:
+        """The file's bytes, unless it is larger than any template may be."""
+        return self.archive.read(path) if self.archive.members[path].size <= MAX_BYTES else None
+
+    def _configs(self) -> dict[str, SamConfig]:
+        """samconfig.toml files by the template that each is about."""
+        found: dict[str, SamConfig] = {}
+        for path in self.found.configs:
+            data = self._data(path)
+            if data is None:
+                continue
+            try:
+                config = read_samconfig(data, path)
+            except DetectionError as error:
+                self.errors.append(error)
+                continue
+            self.files.append(path)
+            for name in self._templates_of(config):
+                found.setdefault(name, config)
+        return found
+
+    def _templates_of(self, config: SamConfig) -> Iterator[str]:
+        folder = posixpath.dirname(config.path)
+        named = None if config.template is None else resolve_path(folder, config.template)
+        if named is not None and self.tree.has_file(named):
+            yield named
+        else:
+            yield from (posixpath.join(folder, name) for name in _DEFAULT_TEMPLATES)
+
+    def _template(self, path: str, configs: Mapping[str, SamConfig]) -> Iterator[DeclaredFunction]:
+        data = self._data(path)
+        if data is None or not has_functions(data):
+            return
+        document = self._document(path, data, clear=is_clearly_template(data))
+        if document is None:
+            return
+        config = configs.get(path, SamConfig(""))
+        parameters = Parameters(
+            path,
+            get(document.root, "Parameters", path),
+            config.overrides,
+            config.path or "samconfig.toml",
+            config.region,
+        )
+        self.files.append(path)
+        yield from template_functions(document, self.tree, parameters)
+
+    def _service(self, path: str) -> Iterator[DeclaredFunction]:
+        data = self._data(path)
+        if data is None or not is_clearly_service(data):
+            return
+        document = self._document(path, data, clear=True)
+        if document is None:
+            return
+        self.files.append(path)
+        service = Service(document, self.tree, self.load)
+        if service.provider_name != "aws":
+            self.warnings.append(f"{path} is for {service.provider_name}: its functions are not read")
+        yield from service.functions()
+
+    def load(self, path: str) -> Document | None:
+        """A file that another one includes, parsed once; None where it is missing or no YAML or JSON."""
+        if path not in self._documents:
+            self._documents[path] = None
+            data = self._data(path) if self.tree.has_file(path) else None
+            if data is not None and path.lower().endswith((".yml", ".yaml", ".json")):
+                self.files.append(path)
+                self._documents[path] = self._document(path, data, clear=True)
+        return self._documents[path]
+
+    def _document(self, path: str, data: bytes, *, clear: bool) -> Document | None:
+        """The parsed file; None for what is not clearly ours to understand."""
+        try:
+            return parse_document(data, path)
+        except DetectionError as error:
+            if is_generator_template(data.decode("utf-8", "replace")):
+                self.warnings.append(f"{path} is a project generator's template and was not read")
+                return None
+            if clear:
+                raise DetectionError(
+                    error.message,
+                    path=path,
+                    line=error.line,
+                    column=error.column,
+                    hint="mend the file, or name the function with --handler FILE.FUNCTION",
+                ) from error
+            return None
+
+
+def parse_document(data: bytes, path: str) -> Document:
+    """A YAML or JSON file's tree; a generator's placeholders count as values that are not known.
+
+    Raises DetectionError with the line.
+    """
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and not data.lstrip().startswith(b"{{"):
+        return parse_json(data, path)
+    text = data.decode("utf-8-sig", "replace")
+    if is_generator_template(text):
+        return parse(data, path, text=blanked(text))
+    return parse(data, path)

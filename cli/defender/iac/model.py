@@ -1,0 +1,62 @@
+"""What infrastructure-as-code says of a package's functions, as data.
+
+Nothing here is resolved against source files: a declared handler may not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from defender.errors import DefenderError
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredFunction:
+    """One function that a template or a serverless.yml declares. None means: not to be known from the file.
+
+    `name` is a literal name only, never the logical id and never a parameter's default, since it decides
+    which policy rule applies. `task_root` is a folder of the input, "" for the input itself; None where
+    the code lies elsewhere. `environment` has None for values that are not literal.
+    """
+
+    logical_id: str
+    source: str
+    line: int
+    kind: str
+    evidence: str
+    name: str | None = None
+    handler: str | None = None
+    runtime: str | None = None
+    task_root: str | None = None
+    environment: Mapping[str, str | None] = field(default_factory=dict)
+    architectures: tuple[str, ...] = ()
+    region: str | None = None
+    is_image: bool = False
+    is_inline: bool = False
+    has_layers: bool = False
+    artifact: str | None = None
+    """A ready-made archive within the input that is deployed instead of a folder."""
+    build_method: str | None = None
+    """SAM's `Metadata.BuildMethod`, such as `makefile` or `esbuild`."""
+    wrapped_by: str | None = None
+    """The product whose wrapper the handler setting names; `handler` is then the function behind it."""
+    setting: str | None = None
+    """The handler setting as declared, if literal; differs from `handler` under another's wrapper."""
+    trouble: DefenderError | None = None
+    """Why `handler` is None although the function needs one."""
+
+    @property
+    def where(self) -> str:
+        """`file:line`."""
+        return f"{self.source}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """All functions found, what could not be read, and the files that were looked into."""
+
+    functions: tuple[DeclaredFunction, ...] = ()
+    warnings: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    errors: tuple[DefenderError, ...] = ()

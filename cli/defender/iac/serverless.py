@@ -1,0 +1,207 @@
+"""Functions in a Serverless Framework service: serverless.yml, .yaml or .json with provider aws.
+
+Configurations that are programs (serverless.ts, .js) are never run; plugins are not known here, save that
+serverless-python-requirements makes `module` a function's root.
+https://www.serverless.com/framework/docs/providers/aws/guide/functions
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator
+
+from defender.edits.yaml import Document, Scalar, Sequence
+from defender.errors import DefenderError, DetectionError, RewriteRefused
+from defender.iac.folders import Tree, resolve_path
+from defender.iac.lookup import Value, entries, get, is_true, items
+from defender.iac.model import DeclaredFunction
+from defender.iac.variables import Place, Variables
+from defender.iac.wrappers import resolve_handler
+
+KIND = "serverless"
+_ARCHITECTURES = {"x86_64": "x86_64", "arm64": "arm64"}
+
+
+class Service:
+    """One service: its functions, and what they inherit.
+
+    `load` gives a parsed file of the input or None.
+    """
+
+    def __init__(
+        self, document: Document, tree: Tree, load: Callable[[str], Document | None]
+    ) -> None:
+        self.path = document.path
+        self.folder = posixpath.dirname(document.path)
+        self.tree = tree
+        self.variables = Variables(document, load)
+        self.root = self.variables.root
+        self.provider = self._child(self.root, "provider")
+        self.package = self._child(self.root, "package")
+
+    def _child(self, place: Place | None, key: str) -> Place | None:
+        return self.variables.child(place, key)
+
+    @property
+    def provider_name(self) -> str:
+        """The cloud; aws where the file does not say."""
+        if self.provider is not None and isinstance(self.provider.node, Scalar):
+            return self.provider.node.text
+        return self.variables.raw_text(self.provider, "name").text or "aws"
+
+    @property
+    def individually(self) -> bool:
+        """Whether every function gets a package of its own."""
+        place = self._child(self.package, "individually")
+        return place is not None and is_true(place.node)
+
+    def functions(self) -> Iterator[DeclaredFunction]:
+        """All functions that can be found in the files.
+
+        Raises DetectionError for a key given twice where it matters.
+        """
+        if self.provider_name != "aws":
+            return
+        for key, place in self.function_places():
+            yield self._function(key, place)
+
+    def function_places(self) -> Iterator[tuple[Scalar, Place]]:
+        """Each function's key and definition; `functions` may be a map or a list of maps."""
+        whole = self._child(self.root, "functions")
+        if whole is None:
+            return
+        parts: list[Place | None] = [whole]
+        if isinstance(whole.node, Sequence):
+            parts = [self.variables.place(item, whole.document) for item in whole.node.items]
+        seen: set[str] = set()
+        for part in parts:
+            for key, node in entries(part.node if part is not None else None):
+                document = part.document if part is not None else self.variables.document
+                place = self.variables.place(node, document)
+                if key.text in seen:
+                    message = f"two functions are called {key.text}"
+                    raise DetectionError(message, path=document.path, line=key.line)
+                seen.add(key.text)
+                if place is not None and not isinstance(place.node, Scalar):
+                    yield key, Place(place.node, place.document)
+
+    def _function(self, key: Scalar, place: Place) -> DeclaredFunction:
+        setting = self.variables.raw_text(place, "handler")
+        environment = self._environment(self.provider) | self._environment(place)
+        is_image = get(place.node, "image", place.document.path) is not None
+        root, artifact, code = self._code(place)
+        source = place.document.path
+        line = key.line if source == self.path or place.node.line == 1 else place.node.line
+        handler, wrapped_by, trouble = self._handler(
+            key.text, setting, environment, root, source, line, is_image
+        )
+        runtime = self._inherited(place, "runtime")
+        architecture = self._inherited(place, "architecture").text
+        return DeclaredFunction(
+            logical_id=key.text,
+            source=source,
+            line=line,
+            kind=KIND,
+            evidence=_evidence(key.text, source, line, setting, runtime, code),
+            name=self._name(key.text, place),
+            handler=handler,
+            runtime=runtime.text,
+            task_root=None if is_image else root,
+            environment=environment,
+            architectures=(architecture,) if architecture in _ARCHITECTURES else (),
+            region=self.variables.raw_text(self.provider, "region").literal,
+            is_image=is_image,
+            has_layers=self._has_layers(place),
+            artifact=artifact,
+            wrapped_by=wrapped_by,
+            setting=setting.text,
+            trouble=trouble,
+        )
+
+    def _inherited(self, place: Place, key: str) -> Value:
+        own = self.variables.raw_text(place, key)
+        if own.text is None and own.reason is None:
+            return self.variables.raw_text(self.provider, key)
+        return own
+
+    def _name(self, key: str, place: Place) -> str | None:
+        """The function's name if all of it is literal; by default service, stage and key are joined."""
+        if get(place.node, "name", place.document.path) is not None:
+            return self.variables.raw_text(place, "name").literal
+        service = self.variables.raw_text(self.root, "service").literal
+        if service is None:
+            holder = self._child(self.root, "service")
+            service = self.variables.raw_text(holder, "name").literal
+        stage = self.variables.raw_text(self.provider, "stage").literal
+        return None if service is None or stage is None else f"{service}-{stage}-{key}"
+
+    def _environment(self, holder: Place | None) -> dict[str, str | None]:
+        block = self._child(holder, "environment")
+        found: dict[str, str | None] = {}
+        if block is None:
+            return found
+        for key, value in entries(block.node):
+            text = self.variables.text(Place(value, block.document)).literal
+            found[key.text] = None if key.text in found else text
+        return found
+
+    def _code(self, place: Place) -> tuple[str | None, str | None, str]:
+        """The function's task root, its ready-made archive, and the evidence for them."""
+        own = self._child(place, "package")
+        artifact = self.variables.raw_text(own, "artifact")
+        if artifact.text is None and artifact.reason is None:
+            artifact = self.variables.raw_text(self.package, "artifact")
+        if artifact.reason is not None:
+            return None, None, f"package.artifact can't be told: {artifact.reason}"
+        if artifact.text is not None:
+            path = resolve_path(self.folder, artifact.text)
+            found = path if path is not None and self.tree.has_file(path) else None
+            return None, found, f"package.artifact {artifact.text}"
+        module = self.variables.raw_text(place, "module")
+        if module.text is None or not self.individually:
+            return self.folder, None, "the folder of the service"
+        root = resolve_path(self.folder, module.text)
+        if root is None or not self.tree.has_folder(root):
+            return None, None, f"module {module.text} is not in the input"
+        return root, None, f"module {module.text}"
+
+    def _has_layers(self, place: Place) -> bool:
+        return any(
+            layers is not None and bool(items(layers.node))
+            for layers in (self._child(place, "layers"), self._child(self.provider, "layers"))
+        )
+
+    def _handler(
+        self,
+        key: str,
+        setting: Value,
+        environment: dict[str, str | None],
+        root: str | None,
+        source: str,
+        line: int,
+        is_image: bool,
+    ) -> tuple[str | None, str | None, DefenderError | None]:
+        if setting.text is None:
+            if is_image or setting.reason is None:
+                return None, None, None
+            message = f"the handler of {key} can't be read from the file: {setting.reason}"
+            hint = "name it with --handler FILE.FUNCTION"
+            return None, None, DetectionError(message, path=source, line=line, hint=hint)
+        own_file = posixpath.join(root or "", setting.text.rpartition(".")[0] + ".py")
+        present = self.tree.has_file(own_file)
+        try:
+            resolved = resolve_handler(
+                setting.text, environment, path=source, line=line, in_package=present
+            )
+        except RewriteRefused as error:
+            return None, None, error
+        return resolved.handler, resolved.wrapped_by, None
+
+
+def _evidence(key: str, source: str, line: int, handler: Value, runtime: Value, code: str) -> str:
+    parts = [f"{key} in {source}:{line}"]
+    for name, value in (("handler", handler), ("runtime", runtime)):
+        if value.text is not None:
+            assumed = f" (by {', '.join(value.assumed)})" if value.assumed else ""
+            parts.append(f"{name} {value.text}{assumed}")
+    return ", ".join([*parts, code])
