@@ -13,7 +13,8 @@ from typing import ClassVar
 class DefenderError(Exception):
     """Base of all errors that a user can cause and mend.
 
-    `path` is the file as the user knows it (a member's name in a ZIP counts), `line` and `column` count from 1.
+    `path` is the file as the user knows it (a member's name in a ZIP counts); `line` and `column`
+    count from 1.
     """
 
     exit_code: ClassVar[int] = 1

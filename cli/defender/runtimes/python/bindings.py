@@ -1,0 +1,159 @@
+"""Where a Python module binds a name: the facts that decide how a handler is wrapped.
+
+It says what the source says; which forms are supported is `wrapping`'s business. Errs towards seeing a
+binding too many: that leads to wrapping at the end of the module, which holds for every binding.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from defender.edits.source import Source, walk
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_TARGETS = {
+    "assignment": "left",
+    "augmented_assignment": "left",
+    "for_statement": "left",
+    "named_expression": "name",
+    "type_alias_statement": "left",
+    "function_definition": "name",
+    "class_definition": "name",
+}
+SCOPES = ("function_definition", "class_definition")
+@dataclass(frozen=True)
+class Binding:
+    """One place that binds a name in the module's scope; `statement` is the module's own statement."""
+
+    node: Node
+    statement: Node
+
+    @property
+    def function(self) -> Node | None:
+        """The function definition, where the binding is a `def` at the top level."""
+        definition = self.statement
+        if definition.type == "decorated_definition":
+            definition = definition.child_by_field_name("definition") or definition
+        is_def = definition.type == "function_definition"
+        return definition if is_def and self.node.parent == definition else None
+
+
+def statements(source: Source) -> list[Node]:
+    """The module's statements, comments left out."""
+    return [node for node in source.root.named_children if node.type != "comment"]
+
+
+def name_of(source: Source, node: Node) -> str:
+    """An identifier as Python compares it (PEP 3131: NFKC)."""
+    return unicodedata.normalize("NFKC", source.bytes_of(node).decode("utf-8", "replace"))
+
+
+def bindings(source: Source, name: str) -> list[Binding]:
+    """All bindings of `name` in the module's scope, in source order; star imports not counted."""
+    return [
+        Binding(node, statement)
+        for statement in statements(source)
+        for scoped in walk(statement, _in_module_scope)
+        for node in targets(scoped)
+        if name_of(source, node) == name
+    ]
+
+
+def star_imports(source: Source) -> list[Node]:
+    """`from x import *` and other code at module level that may bind any name at all."""
+    found = []
+    for node in walk(source.root, _in_module_scope):
+        if node.type == "wildcard_import" or (
+            node.type == "call" and callee(source, node) in ("exec", "execfile")
+        ):
+            found.append(node)
+        elif node.type == "call" and callee(source, node) in ("globals", "locals", "vars"):
+            found += [node] if not node.named_children[-1].named_children else []
+    return found
+
+
+def is_certain(source: Source, name: str) -> bool:
+    """Whether `name` is bound whenever the module was run to its end."""
+    return _block_binds(source, statements(source), name)
+
+
+def _block_binds(source: Source, block: Iterable[Node], name: str) -> bool:
+    return any(_statement_binds(source, statement, name) for statement in block)
+
+
+def _statement_binds(source: Source, statement: Node, name: str) -> bool:
+    """Whether running this statement to its end leaves `name` bound, whichever way it takes."""
+    if statement.type in ("for_statement", "while_statement", "match_statement"):
+        return False
+    clauses = [node for node in statement.named_children if node.type.endswith("_clause")]
+    blocks = [node for node in statement.named_children if node.type == "block"]
+    if statement.type in ("if_statement", "try_statement", "with_statement"):
+        bound = {
+            node.type: [_block_binds(source, _inner(one), name) for one in clauses if one.type == node.type]
+            for node in clauses
+        }
+        body = all(_block_binds(source, block.named_children, name) for block in blocks)
+        if statement.type == "if_statement":
+            branches = bound.get("elif_clause", []) + bound.get("else_clause", [False])
+            return body and all(branches)
+        if statement.type == "try_statement":
+            body = body or any(bound.get("else_clause", []))
+            handled = all(bound.get("except_clause", []))
+            return any(bound.get("finally_clause", [])) or (body and handled)
+        return body
+    return any(name_of(source, target) == name for target in _targets_in(statement))
+
+
+def _inner(clause: Node) -> list[Node]:
+    return [node for one in clause.named_children if one.type == "block" for node in one.named_children]
+
+
+def _targets_in(statement: Node) -> Iterator[Node]:
+    if statement.type != "delete_statement":
+        for node in walk(statement, _in_module_scope):
+            yield from targets(node)
+
+
+def _in_module_scope(node: Node) -> bool:
+    if node.type == "lambda":
+        return False
+    return not (node.type == "block" and node.parent is not None and node.parent.type in SCOPES)
+
+
+def targets(node: Node) -> Iterator[Node]:
+    """The identifiers that this one node binds, nodes below it not counted."""
+    if node.type == "assignment" and node.child_by_field_name("right") is None:
+        return  # an annotation without a value binds nothing
+    if node.type in _TARGETS:
+        target = node.child_by_field_name(_TARGETS[node.type])
+        yield from identifiers(target)
+    elif node.type in ("as_pattern_target", "delete_statement", "case_pattern"):
+        yield from identifiers(node)
+    elif node.type in ("import_statement", "import_from_statement"):
+        for imported in node.children_by_field_name("name"):
+            alias = imported.child_by_field_name("alias")
+            yield alias if alias is not None else imported.named_children[0]
+
+
+def identifiers(target: Node | None) -> Iterator[Node]:
+    """Identifiers in a target; `a.b` and `a[b]` bind no name."""
+    if target is None:
+        return
+    for node in walk(target, lambda node: node.type not in ("attribute", "subscript", "call")):
+        if node.type == "identifier" and (
+            node == target
+            or node.parent is None
+            or node.parent.type not in ("attribute", "subscript", "call")
+        ):
+            yield node
+
+
+def callee(source: Source, call: Node) -> str:
+    """The text of what a call calls."""
+    function = call.child_by_field_name("function")
+    return "" if function is None else source.bytes_of(function).decode("utf-8", "replace")

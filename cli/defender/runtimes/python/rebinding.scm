@@ -1,0 +1,9 @@
+; Places where a module's names may change other than by an ordinary binding.
+(global_statement (identifier) @global)
+(delete_statement) @delete
+(call) @call
+(assignment left: (subscript) @item)
+(augmented_assignment left: (subscript) @item)
+(assignment left: (attribute) @attribute)
+(assignment left: (identifier) @alias right: (_))
+(import_statement name: (_) @import)

@@ -1,0 +1,153 @@
+"""Python source files: their encoding, their syntax tree, and whether they are Python 3 at all.
+
+Decides nothing about handlers. The tree comes from tree-sitter, since the function's Python may be newer
+than ours; our own parser is asked as a second opinion where it can know.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from defender.edits.source import UTF8_BOM, Source, captures, query, walk
+from defender.errors import RewriteRefused
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+GRAMMAR = "tree_sitter_python"
+# PEP 263: the cookie stands in a comment in one of the first two lines.
+_COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_BLANK = re.compile(rb"^[ \t\f]*(?:[#\r\n]|$)")
+
+
+def scm(name: str) -> str:
+    """The text of one of the query files beside this module."""
+    return files(__package__).joinpath(f"{name}.scm").read_text("utf-8")
+
+
+def parse(path: str, data: bytes) -> Source:
+    """The file as Python 3 source.
+
+    Raises RewriteRefused with the place when it is not: a syntax error, Python 2, an unknown encoding,
+    line ends that are carriage returns alone.
+    """
+    source = Source(path, data, _ascii_of(path, data), GRAMMAR)
+    if re.search(rb"\r(?!\n)", data):
+        raise RewriteRefused(
+            "the file has carriage returns that end no CRLF line end", path=path, hint="convert it"
+        )
+    _refuse_python2(source)
+    _refuse_syntax_errors(source)
+    return source
+
+
+def _encoding(data: bytes) -> str:
+    if data.startswith(UTF8_BOM):
+        return "utf-8"
+    first, _, rest = data.partition(b"\n")
+    cookie = _COOKIE.match(first)
+    if not cookie and _BLANK.match(first):
+        cookie = _COOKIE.match(rest.partition(b"\n")[0])
+    return cookie.group(1).decode("ascii", "replace") if cookie else "utf-8"
+
+
+def _ascii_of(path: str, data: bytes) -> bytes:
+    """`data` with every character outside of ASCII as so many letters as it has bytes.
+
+    Such characters stand in names, strings and comments only, so the tree keeps its shape, and no
+    encoding's second byte is taken for a quote or a backslash.
+    """
+    if data.isascii():
+        return data
+    encoding = _encoding(data)
+    try:
+        text = data.decode(encoding)
+        if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
+            return re.sub(rb"[\x80-\xff]", b"x", _without_bom(data))
+        masked = b"".join(
+            char.encode("ascii") if char.isascii() else b"x" * len(char.encode(encoding))
+            for char in text
+        )
+    except (LookupError, UnicodeError) as error:
+        raise RewriteRefused(f"the file can't be read as {encoding}: {error}", path=path) from error
+    if len(masked) != len(data):
+        raise RewriteRefused(f"offsets in the encoding {encoding} are ambiguous", path=path)
+    return masked
+
+
+def _without_bom(data: bytes) -> bytes:
+    """A byte order mark as blanks: a parser would take it for a name."""
+    return b"\x20\x20\x20" + data[3:] if data.startswith(UTF8_BOM) else data
+
+
+def _refuse_python2(source: Source) -> None:
+    found = captures(query(GRAMMAR, scm("python2")), source.root).get("python2", [])
+    if found:
+        line, column = source.position(min(node.start_byte for node in found))
+        raise RewriteRefused(
+            "this is Python 2, which the agent does not support",
+            path=source.path,
+            line=line,
+            column=column,
+            hint="port the function to Python 3",
+        )
+
+
+def _refuse_syntax_errors(source: Source) -> None:
+    own_error = _own_parser_error(source.data)
+    if own_error and not _has_newer_syntax(source):
+        raise RewriteRefused(
+            f"syntax error: {own_error.msg}",
+            path=source.path,
+            line=own_error.lineno,
+            column=own_error.offset,
+        )
+    if not source.root.has_error:
+        return
+    for node in walk(source.root, lambda node: node.has_error):
+        if (node.is_error or node.is_missing) and not _is_grammar_gap(node, own_error):
+            line, column = source.position(node.start_byte)
+            raise RewriteRefused("syntax error", path=source.path, line=line, column=column)
+
+
+def _own_parser_error(data: bytes) -> SyntaxError | None:
+    """What our own Python says of the file; None also when it can't tell."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(data)
+    except SyntaxError as error:
+        return error
+    except (ValueError, RecursionError, MemoryError):
+        return None
+    return None
+
+
+def _has_newer_syntax(source: Source) -> bool:
+    found = captures(query(GRAMMAR, scm("newer")), source.root)
+    if found.get("newer"):
+        return True
+    # PEP 701 allows quotes, backslashes, comments and line ends inside an f-string's braces.
+    return any(
+        set(source.bytes_of(node)) & set(b"'\"\\#\n") for node in found.get("interpolated", [])
+    )
+
+
+def _is_grammar_gap(node: Node, own_error: SyntaxError | None) -> bool:
+    """Whether tree-sitter's complaint is its own: PEP 696 defaults, or a body that Python accepts."""
+    parent = node.parent
+    in_body = False
+    while parent is not None:
+        if parent.type == "type_parameter":
+            return True
+        in_body = in_body or (
+            parent.type == "block"
+            and parent.parent is not None
+            and parent.parent.type == "function_definition"
+        )
+        parent = parent.parent
+    return in_body and own_error is None
