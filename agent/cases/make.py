@@ -1,7 +1,8 @@
-"""Writes the TW_POLICY vectors in `tw_policy/`, which the Python and the C decoder both read in their tests.
+"""Writes the TW_POLICY vectors in `tw_policy/`, which the Python and the C decoder both read in
+their tests.
 
-The strings are written out here by hand, byte for byte, and never come from a codec under test. It does not write
-`patterns.json` and `processes.json`: those are edited directly.
+The strings are written out here by hand, byte for byte, and never come from a codec under test.
+It does not write `patterns.json` and `processes.json`: those are edited directly.
 """
 
 from __future__ import annotations
@@ -13,10 +14,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ID = '"id":{"function":"orders","region":"us-east-1","provider":"aws"}'
+NOBODY = '"id":{"function":null,"region":null,"provider":"aws"}'
 HEAD = '{"v":1,' + ID + ',"console":null,'
-DENY_ALL = (
-    '{"name":"orders","processes":{"effect":"prevent","block_all":true,"crypto_miners":true}}'
-)
+DENY_ALL = '{"name":"orders","processes":{"effect":"prevent","block_all":true,"crypto_miners":true}}'
 LIMIT = 64 * 1024
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
@@ -55,8 +55,9 @@ FILESYSTEM = '"filesystem":{"effect":"alert","allow":["/tmp/out"],"deny":["/tmp"
 CANONICAL = {
     "default-rule": runtime(DENY_ALL),
     "no-rule": runtime("null"),
-    "no-identity": '{"v":1,"id":{"function":null,"region":null,"provider":"aws"},"console":null,"runtime":null}',
-    "azure": '{"v":1,"id":{"function":"Orders","region":"westeurope","provider":"azure"},"console":null,"runtime":null}',
+    "no-identity": '{"v":1,' + NOBODY + ',"console":null,"runtime":null}',
+    "azure": '{"v":1,"id":{"function":"Orders","region":"westeurope","provider":"azure"},'
+    '"console":null,"runtime":null}',
     "console": '{"v":1,' + ID + ',"console":"console.example.com","runtime":null}',
     "rule-without-sections": runtime('{"name":"nothing"}'),
     "effect-alert": section('"processes":{"effect":"alert","block_all":true}'),
@@ -64,9 +65,7 @@ CANONICAL = {
     "effect-prevent": section('"processes":{"effect":"prevent","block_all":true}'),
     "processes-empty": section('"processes":{"effect":"prevent"}'),
     "processes-miners-only": processes('"crypto_miners":true'),
-    "processes-allow-deny": processes(
-        '"allow":["/usr/bin/ls","git*"],"deny":["curl","*/nc","*wget*"]'
-    ),
+    "processes-allow-deny": processes('"allow":["/usr/bin/ls","git*"],"deny":["curl","*/nc","*wget*"]'),
     "all-sections": section(
         '"processes":{"effect":"prevent","block_all":true,"crypto_miners":true,"deny":["curl"]},'
         + NETWORK
@@ -79,9 +78,7 @@ CANONICAL = {
     "network-empty": section('"network":{"effect":"block"}'),
     "dns-only": section(DNS),
     "filesystem-only": section(FILESYSTEM),
-    "unicode-name": runtime(
-        '{"name":"Bestellungen \u00fc\u4e2d\U0001f600","processes":{"effect":"alert"}}'
-    ),
+    "unicode-name": runtime('{"name":"Bestellungen \u00fc\u4e2d\U0001f600","processes":{"effect":"alert"}}'),
     "quoted-name": runtime('{"name":"a \\"b\\" \\\\ c","processes":{"effect":"alert"}}'),
     "packaged": PACKAGED,
     "packaged-folder": PACKAGED.replace("policy.json", "policies/orders.json"),
@@ -134,9 +131,7 @@ ACCEPTED = {
         runtime(
             '{"name":"\\u0061\\/\\"\\\\\\u00fc\\ud83d\\ude00","processes":{"effect":"pre\\u0076ent","block_all":true}}'
         ),
-        runtime(
-            '{"name":"a/\\"\\\\\u00fc\U0001f600","processes":{"effect":"prevent","block_all":true}}'
-        ),
+        runtime('{"name":"a/\\"\\\\\u00fc\U0001f600","processes":{"effect":"prevent","block_all":true}}'),
     ),
     "escaped-key": (
         runtime(DENY_ALL).replace('"block_all"', '"block\\u005fall"'),

@@ -1,0 +1,70 @@
+"""The shared vectors of agent/cases, which the core's tests read too."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from defender.errors import PolicyError
+from defender.policy import codec, wire
+from defender.policy.matching import matches
+
+CASES = Path(__file__).parents[2] / "agent" / "cases"
+
+
+def vectors(folder: str) -> list[Any]:
+    found = sorted((CASES / "tw_policy" / folder).glob("*.json"))
+    assert found
+    return [pytest.param(json.loads(path.read_bytes()), id=path.stem) for path in found]
+
+
+def rows(file: str) -> list[Any]:
+    return list(json.loads((CASES / file).read_bytes()))
+
+
+def written(decoded: codec.Decoded) -> str:
+    if decoded.packaged is not None:
+        return codec.packaged(decoded.packaged.file, decoded.packaged.sha256)
+    assert decoded.identity is not None
+    return codec.encode(decoded.identity, decoded.rule, decoded.console)
+
+
+@pytest.mark.parametrize("case", vectors("valid"))
+def test_valid_string_means_its_document(case: dict[str, Any]) -> None:
+    canonical = base64.b64encode(wire.compact(case["document"])).decode()
+    assert written(codec.decode(case["tw_policy"])) == canonical
+    assert (case["tw_policy"] == canonical) is case["canonical"]
+
+
+@pytest.mark.parametrize("case", vectors("invalid"))
+def test_invalid_string_is_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(PolicyError) as caught:
+        codec.decode(case["tw_policy"])
+    assert caught.value.message.startswith(("TW_POLICY", "the rule takes"))
+
+
+def test_patterns() -> None:
+    wrong = [
+        row
+        for row in rows("patterns.json")
+        if matches(row["pattern"], row["value"], case_sensitive=row["case_sensitive"]) is not row["matches"]
+    ]
+    assert wrong == []
+
+
+def test_files_are_what_make_writes() -> None:
+    spec = importlib.util.spec_from_file_location("agent_cases_make", CASES / "make.py")
+    assert spec is not None
+    assert spec.loader is not None
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    wanted = {path: make.rendered(case) for path, case in make.cases().items()}
+    found = {
+        path.relative_to(CASES / "tw_policy").as_posix(): path.read_text("ascii")
+        for path in (CASES / "tw_policy").glob("*/*.json")
+    }
+    assert found == wanted
