@@ -21,8 +21,8 @@ _MAX_EXPANDED = 500_000
 class Scalar:
     """A single value as text; `quoted` text is never null or a boolean.
 
-    `start` and `end` are offsets into `Document.text`, `line` counts from 1, `tag` is an explicit tag
-    such as `!Ref`, else "". The same holds for the other two kinds of node.
+    `start` and `end` are offsets into `Document.text`, `line` counts from 1, `tag` is an explicit
+    tag such as `!Ref`, else "". The same holds for the other two kinds of node.
     """
 
     text: str
@@ -89,8 +89,9 @@ class Document:
 def parse(data: bytes, path: str, *, text: str | None = None) -> Document:
     """The document in `data`; `text`, of the same length as the decoded data, is parsed in its place.
 
-    Raises DetectionError with the line for what is no single YAML document in UTF-8, for a structure
-    that is nested too deeply or refers to itself, and for aliases that expand beyond all measure.
+    Raises DetectionError with the line for what is no single YAML document in UTF-8, for a
+    structure that is nested too deeply or refers to itself, and for aliases that expand beyond all
+    measure.
     """
     bom = data.startswith(b"\xef\xbb\xbf")
     try:
@@ -164,9 +165,7 @@ class _Converter:
         if composed.id == "sequence":
             items = tuple(self.node(item, depth) for item in composed.value)
             return Sequence(items, start, end, line, tag, flow)
-        entries = tuple(
-            (self.node(key, depth), self.node(value, depth)) for key, value in composed.value
-        )
+        entries = tuple((self.node(key, depth), self.node(value, depth)) for key, value in composed.value)
         return Mapping(entries, start, end, line, tag, flow)
 
 

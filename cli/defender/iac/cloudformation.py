@@ -1,6 +1,7 @@
 """Functions in SAM and CloudFormation templates: the two resource types, and SAM's Globals.
 
-Nested applications and stacks are other templates, found where they lie; macros and Fn::ForEach are not run.
+Nested applications and stacks are other templates, found where they lie; macros and Fn::ForEach are
+not run.
 https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-function.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-function.html
 """
@@ -12,12 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from defender.edits.yaml import Document, Mapping, Node, Scalar
-from defender.errors import DefenderError, DetectionError, RewriteRefused
+from defender.errors import DetectionError
 from defender.iac.folders import Tree, resolve_path
+from defender.iac.handlers import Setting, Settled, evidence, settle
 from defender.iac.intrinsics import Parameters, resolve
 from defender.iac.lookup import Value, entries, get, items, literal, walk
 from defender.iac.model import DeclaredFunction
-from defender.iac.wrappers import resolve_handler
 
 SAM = "AWS::Serverless::Function"
 LAMBDA = "AWS::Lambda::Function"
@@ -44,9 +45,7 @@ def template_functions(
     return tuple(_functions(document, tree, parameters))
 
 
-def _functions(
-    document: Document, tree: Tree, parameters: Parameters
-) -> Iterator[DeclaredFunction]:
+def _functions(document: Document, tree: Tree, parameters: Parameters) -> Iterator[DeclaredFunction]:
     path = document.path
     defaults = walk(document.root, path, "Globals", "Function")
     resources = get(document.root, "Resources", path)
@@ -82,21 +81,21 @@ class _Reader:
         self.defaults = defaults
 
     def function(self, key: Scalar, kind: str) -> DeclaredFunction:
+        """The resource as a function."""
         code = self._sam_code() if kind == SAM else self._lambda_code()
         environment = self._environment()
-        package_type = self._value("PackageType").text
-        is_image = package_type == "Image" or self._node("ImageUri") is not None
-        setting = self._value("Handler")
-        handler, wrapped_by, trouble = self._handler(key, setting, environment, code, is_image)
+        is_image = self._value("PackageType").text == "Image" or self._node("ImageUri") is not None
+        setting = Setting(key.text, self._value("Handler"), self.path, key.line)
+        settled = Settled() if is_image else settle(setting, environment, code.task_root, self.tree)
         runtime = self._value("Runtime")
         return DeclaredFunction(
             logical_id=key.text,
             source=self.path,
             line=key.line,
             kind=kind,
-            evidence=self._evidence(key, setting, runtime, code),
+            evidence=evidence(setting, runtime, code.evidence),
             name=self._value("FunctionName").literal,
-            handler=handler,
+            handler=settled.handler,
             runtime=runtime.text,
             task_root=None if is_image else code.task_root,
             environment=environment,
@@ -107,9 +106,9 @@ class _Reader:
             has_layers=bool(items(self._node("Layers"))),
             artifact=code.artifact,
             build_method=literal(get(self.metadata, "BuildMethod", self.path)),
-            wrapped_by=wrapped_by,
-            setting=setting.text,
-            trouble=trouble,
+            wrapped_by=settled.wrapped_by,
+            setting=setting.value.text,
+            trouble=settled.trouble,
         )
 
     def _node(self, name: str) -> Node | None:
@@ -118,38 +117,6 @@ class _Reader:
 
     def _value(self, name: str) -> Value:
         return resolve(self._node(name), self.parameters)
-
-    def _handler(
-        self,
-        key: Scalar,
-        setting: Value,
-        environment: dict[str, str | None],
-        code: _Code,
-        is_image: bool,
-    ) -> tuple[str | None, str | None, DefenderError | None]:
-        if setting.text is None:
-            trouble = None
-            if not is_image and (node := self._node("Handler")) is not None:
-                trouble = DetectionError(
-                    f"the handler of {key.text} can't be read from the template: {setting.reason}",
-                    path=self.path,
-                    line=node.line,
-                    hint="name it with --handler FILE.FUNCTION",
-                )
-            return None, None, trouble
-        module = setting.text.rpartition(".")[0]
-        own_file = posixpath.join(code.task_root or "", module.replace(".", "/") + ".py")
-        try:
-            resolved = resolve_handler(
-                setting.text,
-                environment,
-                path=self.path,
-                line=key.line,
-                in_package=self.tree.has_file(own_file),
-            )
-        except RewriteRefused as error:
-            return None, None, error
-        return resolved.handler, resolved.wrapped_by, None
 
     def _environment(self) -> dict[str, str | None]:
         """The variables, Globals first; None where the value is not literal or given twice."""
@@ -201,11 +168,3 @@ class _Reader:
             return _Code(evidence=f"{shown} is not in the input")
         assumed = f" (by {', '.join(value.assumed)})" if value.assumed else ""
         return _Code(task_root=path, evidence=shown + assumed)
-
-    def _evidence(self, key: Scalar, handler: Value, runtime: Value, code: _Code) -> str:
-        parts = [f"{key.text} in {self.path}:{key.line}"]
-        for name, value in (("Handler", handler), ("Runtime", runtime)):
-            if value.text is not None:
-                assumed = f" (by {', '.join(value.assumed)})" if value.assumed else ""
-                parts.append(f"{name} {value.text}{assumed}")
-        return ", ".join([*parts, code.evidence])

@@ -7,7 +7,7 @@ error; any other file is left alone.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from defender.edits.yaml import Document, parse
@@ -47,8 +47,9 @@ class Readable(Protocol):
 def declared_functions(archive: Readable, *, strict: bool = True) -> Declared:
     """Every function that templates and services in the package declare, nearest to its root first.
 
-    With `strict`, raises DetectionError (path and line) for a file that is clearly infrastructure-as-code
-    and can't be read; without, such errors are in the result. PackageError when a member can't be read.
+    With `strict`, raises DetectionError (path and line) for a file that is clearly
+    infrastructure-as-code and can't be read; without, such errors are in the result. PackageError
+    when a member can't be read.
     """
     reader = _Reader(archive)
     reader.read_all()
@@ -80,17 +81,17 @@ class _Reader:
         self.tree = Tree(self.archive.members)
         configs = self._configs()
         for path in self.found.templates:
-            self._try(path, lambda path=path: self._template(path, configs))
+            self._try(self._template(path, configs))
         for path in self.found.services:
-            self._try(path, lambda path=path: self._service(path))
+            self._try(self._service(path))
         for path in self.found.programs:
             self.warnings.append(f"{path} is a program and is not run: its functions are not known")
         if self.found.left_out:
             self.warnings.append(f"{self.found.left_out} further YAML files were not looked into")
 
-    def _try(self, path: str, read: Callable[[], Iterator[DeclaredFunction]]) -> None:
+    def _try(self, found: Iterator[DeclaredFunction]) -> None:
         try:
-            self.functions += list(read())
+            self.functions += list(found)
         except DetectionError as error:
             self.errors.append(error)
 

@@ -1,7 +1,7 @@
 """Project generators' templates (cookiecutter and the like) read as the YAML that they will become.
 
-`{% ... %}` is blanked and `{{ ... }}` becomes a word of the same length, so all offsets stay true. What
-such a placeholder stands for is not known: a value that holds one is no literal.
+`{% ... %}` is blanked and `{{ ... }}` becomes a word of the same length, so all offsets stay true.
+What such a placeholder stands for is not known: a value that holds one is no literal.
 """
 
 from __future__ import annotations

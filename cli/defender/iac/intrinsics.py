@@ -1,7 +1,8 @@
 """CloudFormation's intrinsic functions, as far as a file alone can settle them.
 
 `Ref` of a parameter takes the parameter's default, or what samconfig.toml gives; `Sub` without
-variables is literal. FindInMap, If, ImportValue and the rest are never evaluated: they depend on the deployment.
+variables is literal. FindInMap, If, ImportValue and the rest are never evaluated: they depend on
+the deployment.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html
 """
 

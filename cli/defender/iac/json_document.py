@@ -1,7 +1,7 @@
 """JSON templates as the same trees that YAML gives; for reading only.
 
-Synthesised templates reach a megabyte, where a YAML parser in Python takes seconds. Lines are found by
-looking the texts up in the file's own order.
+Synthesised templates reach a megabyte, where a YAML parser in Python takes seconds. Lines are found
+by looking the texts up in the file's own order.
 """
 
 from __future__ import annotations
@@ -59,9 +59,7 @@ class _Converter:
             raise DetectionError("invalid JSON: nested too deeply", path=self.path)
         line = bisect_right(self.newlines, self.at) + 1
         if isinstance(value, _Pairs):
-            entries = tuple(
-                (self._text(key), self.node(member, depth + 1)) for key, member in value
-            )
+            entries = tuple((self._text(key), self.node(member, depth + 1)) for key, member in value)
             return Mapping(entries, 0, 0, line, flow=True)
         if isinstance(value, list):
             items = tuple(self.node(item, depth + 1) for item in value)

@@ -50,7 +50,8 @@ def entries(node: Node | None, depth: int = 0) -> Iterator[tuple[Scalar, Node]]:
 def get(node: Node | None, key: str, path: str) -> Node | None:
     """The value of `key`, or None where it is missing or empty.
 
-    Raises DetectionError when the mapping itself has the key twice: parsers differ in which one wins.
+    Raises DetectionError when the mapping itself has the key twice: parsers differ in which one
+    wins.
     """
     if isinstance(node, Mapping):
         own = [found for found, _ in node.scalars() if found.text == key]

@@ -15,9 +15,10 @@ from defender.errors import DefenderError
 class DeclaredFunction:
     """One function that a template or a serverless.yml declares. None means: not to be known from the file.
 
-    `name` is a literal name only, never the logical id and never a parameter's default, since it decides
-    which policy rule applies. `task_root` is a folder of the input, "" for the input itself; None where
-    the code lies elsewhere. `environment` has None for values that are not literal.
+    `name` is a literal name only, never the logical id and never a parameter's default, since it
+    decides which policy rule applies. `task_root` is a folder of the input, "" for the input
+    itself; None where the code lies elsewhere. `environment` has None for values that are not
+    literal.
     """
 
     logical_id: str

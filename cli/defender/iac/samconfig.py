@@ -1,7 +1,7 @@
 """samconfig.toml: the template that it names, the region, and values of parameters.
 
-Only the environment `default` is read, since SAM uses no other one unasked; command `deploy` goes before
-`build` and `global`.
+Only the environment `default` is read, since SAM uses no other one unasked; command `deploy` goes
+before `build` and `global`.
 https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html
 """
 

@@ -1,7 +1,7 @@
 """Which files of a package may be infrastructure-as-code, and their documents.
 
-Names and a few marker bytes decide before anything is parsed: a deployment ZIP of thousands of members
-must not cost more than its list of names.
+Names and a few marker bytes decide before anything is parsed: a deployment ZIP of thousands of
+members must not cost more than its list of names.
 """
 
 from __future__ import annotations

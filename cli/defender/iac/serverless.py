@@ -1,7 +1,7 @@
 """Functions in a Serverless Framework service: serverless.yml, .yaml or .json with provider aws.
 
-Configurations that are programs (serverless.ts, .js) are never run; plugins are not known here, save that
-serverless-python-requirements makes `module` a function's root.
+Configurations that are programs (serverless.ts, .js) are never run; plugins are not known here,
+save that serverless-python-requirements makes `module` a function's root.
 https://www.serverless.com/framework/docs/providers/aws/guide/functions
 """
 
@@ -11,15 +11,14 @@ import posixpath
 from collections.abc import Callable, Iterator
 
 from defender.edits.yaml import Document, Scalar, Sequence
-from defender.errors import DefenderError, DetectionError, RewriteRefused
+from defender.errors import DetectionError
 from defender.iac.folders import Tree, resolve_path
+from defender.iac.handlers import Setting, Settled, evidence, settle
 from defender.iac.lookup import Value, entries, get, is_true, items
 from defender.iac.model import DeclaredFunction
 from defender.iac.variables import Place, Variables
-from defender.iac.wrappers import resolve_handler
 
 KIND = "serverless"
-_ARCHITECTURES = {"x86_64": "x86_64", "arm64": "arm64"}
 
 
 class Service:
@@ -28,9 +27,7 @@ class Service:
     `load` gives a parsed file of the input or None.
     """
 
-    def __init__(
-        self, document: Document, tree: Tree, load: Callable[[str], Document | None]
-    ) -> None:
+    def __init__(self, document: Document, tree: Tree, load: Callable[[str], Document | None]) -> None:
         self.path = document.path
         self.folder = posixpath.dirname(document.path)
         self.tree = tree
@@ -86,15 +83,13 @@ class Service:
                     yield key, Place(place.node, place.document)
 
     def _function(self, key: Scalar, place: Place) -> DeclaredFunction:
-        setting = self.variables.raw_text(place, "handler")
         environment = self._environment(self.provider) | self._environment(place)
         is_image = get(place.node, "image", place.document.path) is not None
         root, artifact, code = self._code(place)
         source = place.document.path
         line = key.line if source == self.path or place.node.line == 1 else place.node.line
-        handler, wrapped_by, trouble = self._handler(
-            key.text, setting, environment, root, source, line, is_image
-        )
+        setting = Setting(key.text, self.variables.raw_text(place, "handler"), source, line)
+        settled = Settled() if is_image else settle(setting, environment, root, self.tree)
         runtime = self._inherited(place, "runtime")
         architecture = self._inherited(place, "architecture").text
         return DeclaredFunction(
@@ -102,20 +97,20 @@ class Service:
             source=source,
             line=line,
             kind=KIND,
-            evidence=_evidence(key.text, source, line, setting, runtime, code),
+            evidence=evidence(setting, runtime, code),
             name=self._name(key.text, place),
-            handler=handler,
+            handler=settled.handler,
             runtime=runtime.text,
             task_root=None if is_image else root,
             environment=environment,
-            architectures=(architecture,) if architecture in _ARCHITECTURES else (),
+            architectures=() if architecture is None else (architecture,),
             region=self.variables.raw_text(self.provider, "region").literal,
             is_image=is_image,
             has_layers=self._has_layers(place),
             artifact=artifact,
-            wrapped_by=wrapped_by,
-            setting=setting.text,
-            trouble=trouble,
+            wrapped_by=settled.wrapped_by,
+            setting=setting.value.text,
+            trouble=settled.trouble,
         )
 
     def _inherited(self, place: Place, key: str) -> Value:
@@ -170,38 +165,3 @@ class Service:
             layers is not None and bool(items(layers.node))
             for layers in (self._child(place, "layers"), self._child(self.provider, "layers"))
         )
-
-    def _handler(
-        self,
-        key: str,
-        setting: Value,
-        environment: dict[str, str | None],
-        root: str | None,
-        source: str,
-        line: int,
-        is_image: bool,
-    ) -> tuple[str | None, str | None, DefenderError | None]:
-        if setting.text is None:
-            if is_image or setting.reason is None:
-                return None, None, None
-            message = f"the handler of {key} can't be read from the file: {setting.reason}"
-            hint = "name it with --handler FILE.FUNCTION"
-            return None, None, DetectionError(message, path=source, line=line, hint=hint)
-        own_file = posixpath.join(root or "", setting.text.rpartition(".")[0] + ".py")
-        present = self.tree.has_file(own_file)
-        try:
-            resolved = resolve_handler(
-                setting.text, environment, path=source, line=line, in_package=present
-            )
-        except RewriteRefused as error:
-            return None, None, error
-        return resolved.handler, resolved.wrapped_by, None
-
-
-def _evidence(key: str, source: str, line: int, handler: Value, runtime: Value, code: str) -> str:
-    parts = [f"{key} in {source}:{line}"]
-    for name, value in (("handler", handler), ("runtime", runtime)):
-        if value.text is not None:
-            assumed = f" (by {', '.join(value.assumed)})" if value.assumed else ""
-            parts.append(f"{name} {value.text}{assumed}")
-    return ", ".join([*parts, code])

@@ -1,7 +1,7 @@
 """The Serverless Framework's variables, as far as the files alone can settle them.
 
-`self`, `file`, `opt` with a fallback and `sls:stage` are resolved; environment variables, parameters,
-CloudFormation outputs and secrets are not: they depend on who deploys.
+`self`, `file`, `opt` with a fallback and `sls:stage` are resolved; environment variables,
+parameters, CloudFormation outputs and secrets are not: they depend on who deploys.
 https://www.serverless.com/framework/docs/guides/variables
 """
 

@@ -108,9 +108,9 @@ def resolve_handler(
 ) -> Resolved:
     """The handler that the user wrote, seen through another product's wrapper.
 
-    `in_package` says that the handler's own file lies in the package: a file that a plugin wrote, and
-    that has no variable, is then wrapped like any other. Raises RewriteRefused when the wrapper's
-    variable does not tell the user's handler.
+    `in_package` says that the handler's own file lies in the package: a file that a plugin wrote,
+    and that has no variable, is then wrapped like any other. Raises RewriteRefused when the
+    wrapper's variable does not tell the user's handler.
     """
     wrapper = next((known for known in WRAPPERS if known.setting.fullmatch(setting)), None)
     if wrapper is None or (in_package and not wrapper.variables):
