@@ -1,4 +1,5 @@
-"""Infrastructure-as-code in a package: which functions it declares, and what its packaging leaves out.
+"""Infrastructure-as-code in a package: which functions it declares, and what its packaging leaves out
+(`defender.iac.packaging`).
 
 Reads SAM and CloudFormation templates, samconfig.toml and the Serverless Framework's files. It runs
 nothing, fetches nothing and writes nothing; CDK and Terraform programs are not read.
@@ -8,4 +9,10 @@ from defender.iac.declared import declared_functions
 from defender.iac.model import Declared, DeclaredFunction
 from defender.iac.wrappers import Resolved, resolve_handler
 
-__all__ = ["Declared", "DeclaredFunction", "Resolved", "declared_functions", "resolve_handler"]
+__all__ = [
+    "Declared",
+    "DeclaredFunction",
+    "Resolved",
+    "declared_functions",
+    "resolve_handler",
+]

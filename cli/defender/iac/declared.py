@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from typing import Protocol
 
-from defender.edits.yaml import Document, parse
+from defender.edits.yaml import Document
 from defender.errors import DefenderError, DetectionError
 from defender.iac.cloudformation import template_functions
+from defender.iac.documents import Documents, Readable, parse_document
 from defender.iac.folders import Tree, resolve_path
-from defender.iac.generator import blanked, is_generator_template
+from defender.iac.generator import is_generator_template
 from defender.iac.intrinsics import Parameters
-from defender.iac.json_document import parse_json
 from defender.iac.lookup import get
 from defender.iac.model import Declared, DeclaredFunction
 from defender.iac.samconfig import SamConfig, read_samconfig
 from defender.iac.search import (
     MAX_BYTES,
-    SizedMember,
     candidates,
     has_functions,
     is_clearly_service,
@@ -31,17 +29,6 @@ from defender.iac.search import (
 from defender.iac.serverless import Service
 
 _DEFAULT_TEMPLATES = ("template.yaml", "template.yml", "template.json")
-
-
-class Readable(Protocol):
-    """The part of an archive that matters here."""
-
-    @property
-    def members(self) -> Mapping[str, SizedMember]:
-        """All members by name."""
-
-    def read(self, name: str) -> bytes:
-        """One member's content."""
 
 
 def declared_functions(archive: Readable, *, strict: bool = True) -> Declared:
@@ -60,6 +47,7 @@ def declared_functions(archive: Readable, *, strict: bool = True) -> Declared:
         tuple(dict.fromkeys(reader.warnings)),
         tuple(reader.files),
         tuple(reader.errors),
+        tuple(reader.services),
     )
 
 
@@ -72,13 +60,14 @@ class _Reader:
         self.functions: list[DeclaredFunction] = []
         self.warnings: list[str] = []
         self.files: list[str] = []
+        self.services: list[str] = []
         self.errors: list[DefenderError] = []
-        self._documents: dict[str, Document | None] = {}
 
     def read_all(self) -> None:
         if not any((self.found.templates, self.found.services, self.found.programs)):
             return
         self.tree = Tree(self.archive.members)
+        self.documents = Documents(self.archive, self.tree, parse_document)
         configs = self._configs()
         for path in self.found.templates:
             self._try(self._template(path, configs))
@@ -128,7 +117,7 @@ class _Reader:
         data = self._data(path)
         if data is None or not has_functions(data):
             return
-        document = self._document(path, data, clear=is_clearly_template(data))
+        document = self._document(path, is_clearly_template(data))
         if document is None:
             return
         config = configs.get(path, SamConfig(""))
@@ -146,52 +135,31 @@ class _Reader:
         data = self._data(path)
         if data is None or not is_clearly_service(data):
             return
-        document = self._document(path, data, clear=True)
+        document = self._document(path, is_clearly_service(data))
         if document is None:
             return
         self.files.append(path)
-        service = Service(document, self.tree, self.load)
+        service = Service(document, self.tree, self.documents.included)
         if service.provider_name != "aws":
             self.warnings.append(f"{path} is for {service.provider_name}: its functions are not read")
+            return
+        self.services.append(path)
         yield from service.functions()
 
-    def load(self, path: str) -> Document | None:
-        """A file that another one includes, parsed once; None where it is missing or no YAML or JSON."""
-        if path not in self._documents:
-            self._documents[path] = None
-            data = self._data(path) if self.tree.has_file(path) else None
-            if data is not None and path.lower().endswith((".yml", ".yaml", ".json")):
-                self.files.append(path)
-                self._documents[path] = self._document(path, data, clear=True)
-        return self._documents[path]
-
-    def _document(self, path: str, data: bytes, *, clear: bool) -> Document | None:
+    def _document(self, path: str, is_clear: bool) -> Document | None:
         """The parsed file; None for what is not clearly ours to understand."""
         try:
-            return parse_document(data, path)
+            return self.documents.parsed(path)
         except DetectionError as error:
-            if is_generator_template(data.decode("utf-8", "replace")):
+            if is_generator_template(self.archive.read(path).decode("utf-8", "replace")):
                 self.warnings.append(f"{path} is a project generator's template and was not read")
                 return None
-            if clear:
-                raise DetectionError(
-                    error.message,
-                    path=path,
-                    line=error.line,
-                    column=error.column,
-                    hint="mend the file, or name the function with --handler FILE.FUNCTION",
-                ) from error
-            return None
-
-
-def parse_document(data: bytes, path: str) -> Document:
-    """A YAML or JSON file's tree; a generator's placeholders count as values that are not known.
-
-    Raises DetectionError with the line.
-    """
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and not data.lstrip().startswith(b"{{"):
-        return parse_json(data, path)
-    text = data.decode("utf-8-sig", "replace")
-    if is_generator_template(text):
-        return parse(data, path, text=blanked(text))
-    return parse(data, path)
+            if not is_clear:
+                return None
+            raise DetectionError(
+                error.message,
+                path=path,
+                line=error.line,
+                column=error.column,
+                hint="mend the file, or name the function with --handler FILE.FUNCTION",
+            ) from error

@@ -61,3 +61,5 @@ class Declared:
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     errors: tuple[DefenderError, ...] = ()
+    services: tuple[str, ...] = ()
+    """The Serverless Framework's files among them, whose packaging rules count."""

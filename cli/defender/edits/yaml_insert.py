@@ -1,0 +1,135 @@
+"""Insertions into YAML: an item at a list's end, a list as a mapping's new entry, and the proof of both.
+
+Follows the file's indentation, quotes and line ends. What can't be written as a pure insertion comes out
+wrong when it is parsed again, and is refused by the proof.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from collections.abc import Mapping as MappingType
+from typing import Any
+
+from defender.edits.splice import Splice
+from defender.edits.yaml import Document, Mapping, Node, Scalar, Sequence, parse, plain
+from defender.errors import DetectionError, RewriteRefused
+
+_SAFE_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./*-]*")
+
+
+def append_item(document: Document, sequence: Sequence, text: str) -> Splice:
+    """The insertion of `text` as the last item of a list."""
+    styled = _styled(text, sequence.items)
+    if sequence.flow:
+        at = _end_of(document, sequence.items[-1]) if sequence.items else sequence.end - 1
+        return _insertion(document, at, f", {styled}" if sequence.items else styled)
+    dash = document.text.rfind("-", 0, sequence.items[0].start + 1)
+    return _line_after(document, sequence.items[-1], _column(document, dash), f"- {styled}")
+
+
+def add_list(document: Document, mapping: Mapping, key: str, text: str) -> Splice:
+    """The insertion of `key` with a list of the one item `text` as a mapping's last entry."""
+    if mapping.flow:
+        styled = f"{key}: [{_quoted(text, chr(39))}]"
+        if not mapping.entries:
+            return _insertion(document, mapping.end - 1, styled)
+        return _insertion(document, _end_of(document, mapping.entries[-1][1]), f", {styled}")
+    column = _column(document, mapping.entries[0][0].start)
+    indent = " " * column
+    lines = f"{key}:{_newline(document)}{indent}  - {_styled(text, ())}"
+    last_key, last = mapping.entries[-1]
+    is_here = id(last) not in document.shared and not (isinstance(last, Scalar) and last.is_null)
+    return _line_after(document, last if is_here else last_key, column, lines)
+
+
+def proof(
+    document: Document,
+    added: MappingType[int, tuple[Any, ...]],
+    reparse: Callable[[bytes, str], Document] = parse,
+) -> Callable[[bytes], None]:
+    """A check that the edited file parses to the document plus `added`, and to nothing else.
+
+    `added` has, by the id of a list or mapping, its new items or entries as `plain` gives them.
+    """
+    expected = _plain_with(document.root, added)
+
+    def prove(after: bytes) -> None:
+        try:
+            found = plain(reparse(after, document.path).root)
+        except DetectionError as error:
+            found = error
+        if found != expected:
+            raise RewriteRefused(
+                "the file can't be extended without changing what else it says",
+                path=document.path,
+                hint="add the folder twistlock to what is packaged by hand, then embed again",
+            )
+
+    return prove
+
+
+def plain_item(text: str) -> tuple[str, str, str, bool]:
+    """A new scalar as `plain` gives it."""
+    return ("scalar", "", text, False)
+
+
+def plain_list(key: str, text: str) -> tuple[Any, Any]:
+    """A new entry with a list of one item as `plain` gives it."""
+    return plain_item(key), ("sequence", "", [plain_item(text)])
+
+
+def _plain_with(node: Node | None, added: MappingType[int, tuple[Any, ...]]) -> Any:
+    if isinstance(node, Sequence):
+        items = [_plain_with(item, added) for item in node.items]
+        return ("sequence", node.tag, [*items, *added.get(id(node), ())])
+    if isinstance(node, Mapping):
+        entries = [(_plain_with(key, added), _plain_with(value, added)) for key, value in node.entries]
+        return ("mapping", node.tag, [*entries, *added.get(id(node), ())])
+    return plain(node)
+
+
+def _styled(text: str, siblings: tuple[Node, ...]) -> str:
+    """The text quoted as its siblings are."""
+    last = siblings[-1] if siblings else None
+    if isinstance(last, Scalar) and not last.quoted and _SAFE_PLAIN.fullmatch(text):
+        return text
+    return _quoted(text, "'")
+
+
+def _quoted(text: str, quote: str) -> str:
+    return quote + text.replace(quote, quote * 2) + quote
+
+
+def _insertion(document: Document, at: int, text: str) -> Splice:
+    return Splice.insert(document.byte_offset(at), text.encode())
+
+
+def _line_after(document: Document, node: Node, column: int, line: str) -> Splice:
+    """A new line below the last line of `node`; a comment behind it stays where it is."""
+    end = document.text.find("\n", _end_of(document, node))
+    indented = " " * column + line
+    if end < 0:
+        return _insertion(document, len(document.text), _newline(document) + indented)
+    return _insertion(document, end + 1, indented + _newline(document))
+
+
+def _end_of(document: Document, node: Node) -> int:
+    """Where a node's own text ends; the parser counts blank lines and comments behind it as well."""
+    if isinstance(node, Scalar) or node.flow:
+        return len(document.text[: node.end].rstrip()) if node.end > node.start else node.end
+    if isinstance(node, Sequence):
+        return _end_of(document, node.items[-1]) if node.items else node.end
+    if not node.entries:
+        return node.end
+    key, value = node.entries[-1]
+    empty = isinstance(value, Scalar) and value.start == value.end
+    return _end_of(document, key if empty or id(value) in document.shared else value)
+
+
+def _column(document: Document, at: int) -> int:
+    return at - (document.text.rfind("\n", 0, at) + 1)
+
+
+def _newline(document: Document) -> str:
+    return "\r\n" if "\r\n" in document.text else "\n"

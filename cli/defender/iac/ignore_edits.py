@@ -1,0 +1,161 @@
+"""The edits that take the folder `twistlock/` back in where ignore files leave it out.
+
+A file that is left out of git, a Docker context or an npm package is missing where the function is built
+from there. The bundle's own `.gitignore` takes its files back in, but nothing can inside of a folder
+that a parent's rule leaves out.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator
+
+from defender.edits.ignore import (
+    LeftOut,
+    Rule,
+    append_lines,
+    docker_rules,
+    escaped,
+    git_rules,
+    ignored_by_docker,
+    ignored_by_git,
+)
+from defender.edits.splice import apply_splices
+from defender.errors import RewriteRefused
+from defender.iac.documents import Readable
+from defender.plan import Edit
+
+OWN_IGNORE = b"!*\n"
+"""The content of the bundle's `twistlock/.gitignore`."""
+_LIKE_GIT = (".samignore", ".slsignore", ".funcignore")
+_MAX_SAMPLES = 200
+
+
+def ignore_edits(
+    archive: Readable, task_root: str, bundle: tuple[str, ...], *, with_npm: bool = False
+) -> tuple[Edit, ...]:
+    """The lines to append to ignore files of the task root and the folders above it.
+
+    `bundle` has the new files' names below the task root. A file that leaves out all of the function's
+    own code is left alone. Raises RewriteRefused where lines at its end do not help.
+    """
+    edits = list(_git_edits(archive, task_root, bundle))
+    for name in (*_LIKE_GIT, *((".npmignore",) if with_npm else ())):
+        edits += _single_file_edits(archive, task_root, bundle, name, _ignored_like_git)
+    edits += _single_file_edits(archive, task_root, bundle, ".dockerignore", _ignored_like_docker)
+    return tuple(edits)
+
+
+def _folders_above(task_root: str) -> Iterator[str]:
+    """The task root and the folders above it, up to the input's own."""
+    folder = task_root
+    while folder:
+        yield folder
+        folder = posixpath.dirname(folder)
+    yield ""
+
+
+def _samples(archive: Readable, task_root: str) -> list[str]:
+    """Some of the function's own files: where all of them are left out, so may ours be."""
+    prefix = f"{task_root}/" if task_root else ""
+    found = []
+    for name in archive.members:
+        if name.startswith(prefix) and not name.startswith(prefix + "twistlock"):
+            found.append(name)
+            if len(found) == _MAX_SAMPLES:
+                break
+    return found
+
+
+def _git_edits(archive: Readable, task_root: str, bundle: tuple[str, ...]) -> Iterator[Edit]:
+    sources = {
+        source: archive.read(source)
+        for folder in _folders_above(task_root)
+        if (source := posixpath.join(folder, ".gitignore")) in archive.members
+    }
+    if not sources:
+        return
+    rules = {source: git_rules(data) for source, data in sources.items()}
+    if all(ignored_by_git(name, rules) for name in _samples(archive, task_root)):
+        return
+    own = posixpath.join(task_root, "twistlock/.gitignore")
+    files = [own, *(posixpath.join(task_root, name) for name in bundle)]
+    lines: dict[str, list[str]] = {}
+    while True:
+        current = {source: git_rules(_with(data, lines.get(source, []))) for source, data in sources.items()}
+        current[own] = git_rules(OWN_IGNORE)
+        left_out = _first(ignored_by_git(file, current) for file in files)
+        if left_out is None:
+            yield from (_edit(source, sources[source], added) for source, added in lines.items())
+            return
+        if left_out.source == own or _git_line(left_out, files) in lines.get(left_out.source, ()):
+            raise _refusal(left_out)
+        lines.setdefault(left_out.source, []).append(_git_line(left_out, files))
+
+
+def _git_line(left_out: LeftOut, files: list[str]) -> str:
+    folder = posixpath.dirname(left_out.source)
+    relative = left_out.path[len(folder) + 1 :] if folder else left_out.path
+    is_folder = any(file.startswith(left_out.path + "/") for file in files)
+    return f"!/{escaped(relative)}" + ("/" if is_folder else "")
+
+
+_Check = Callable[[str, tuple[Rule, ...], str], LeftOut | None]
+
+
+def _ignored_like_git(path: str, rules: tuple[Rule, ...], source: str) -> LeftOut | None:
+    name = posixpath.basename(source)
+    return ignored_by_git(path, {name: rules}, name)
+
+
+def _ignored_like_docker(path: str, rules: tuple[Rule, ...], source: str) -> LeftOut | None:
+    return ignored_by_docker(path, rules, source)
+
+
+def _single_file_edits(
+    archive: Readable, task_root: str, bundle: tuple[str, ...], name: str, ignored: _Check
+) -> Iterator[Edit]:
+    """The same for tools that read one file at the root of what they take."""
+    parse = docker_rules if ignored is _ignored_like_docker else git_rules
+    for folder in _folders_above(task_root):
+        source = posixpath.join(folder, name)
+        if source not in archive.members:
+            continue
+        data = archive.read(source)
+        cut = len(folder) + 1 if folder else 0
+        files = [posixpath.join(task_root, one)[cut:] for one in bundle]
+        rules = parse(data)
+        own = [one[cut:] for one in _samples(archive, task_root)]
+        if all(ignored(one, rules, source) for one in own):
+            continue
+        if not any(ignored(file, rules, source) for file in files):
+            continue
+        anchor = "" if parse is docker_rules else "/"
+        ours = escaped(posixpath.join(task_root, "twistlock")[cut:])
+        added = [f"!{anchor}{ours}", f"!{anchor}{ours}/**"]
+        left_out = _first(ignored(file, parse(_with(data, added)), source) for file in files)
+        if left_out is not None:
+            raise _refusal(left_out, source)
+        yield _edit(source, data, added)
+
+
+def _first(found: Iterator[LeftOut | None]) -> LeftOut | None:
+    return next((one for one in found if one is not None), None)
+
+
+def _with(data: bytes, lines: list[str]) -> bytes:
+    return apply_splices(data, [append_lines(data, tuple(lines))], "") if lines else data
+
+
+def _edit(source: str, data: bytes, lines: list[str]) -> Edit:
+    why = "its rules would leave the folder twistlock out"
+    return Edit(source, "iac.ignore.take-back", why, (append_lines(data, tuple(lines)),))
+
+
+def _refusal(left_out: LeftOut, source: str | None = None) -> RewriteRefused:
+    return RewriteRefused(
+        f"the rule {left_out.rule.text!r} leaves the folder twistlock out",
+        path=source or left_out.source,
+        line=left_out.rule.line,
+        hint="change the rule so that the folder twistlock is kept, then embed again",
+    )

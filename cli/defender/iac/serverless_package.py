@@ -1,0 +1,171 @@
+"""What the Serverless Framework's packaging rules leave out of a service's packages, and their extension.
+
+Follows the framework's own order: all files, less `exclude`, plus `include`, then `patterns`, where the
+last pattern that fits a file decides; a function's own lists count only if it is packaged individually.
+https://www.serverless.com/framework/docs/providers/aws/guide/packaging and its package-service.js
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from defender.edits.wildcard import Pattern
+from defender.edits.yaml import Mapping, Scalar, Sequence
+from defender.errors import RewriteRefused
+from defender.iac.lookup import get
+from defender.iac.serverless import Service
+from defender.iac.variables import Place
+
+_LISTS = ("exclude", "include", "patterns")
+_EXTENDED_GLOB = re.compile(r"[!@+?*]\(|\(.*\|")
+_MAX_BRACES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PackageList:
+    """One of the lists, where it stands, and its patterns; None for one that can't be told."""
+
+    key: str
+    place: Place | None
+    patterns: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PackageRules:
+    """The lists that decide what goes into one package, the service's before the function's."""
+
+    owner: str
+    line: int
+    packages: tuple[Place, ...]
+    lists: tuple[PackageList, ...]
+
+    def leaves_out(self, files: Iterable[str]) -> bool:
+        """Whether any of the files does not surely come into the package."""
+        ordered = list(self._ordered())
+        return any(not _is_packaged(file, ordered) for file in files)
+
+    def to_extend(self) -> PackageList | Place | None:
+        """The list that has the last word, or the mapping that has lists of exclusions alone."""
+        including = [one for one in self.lists if one.key != "exclude" and one.place is not None]
+        if including:
+            return including[-1]
+        return next((one for one in self.packages if isinstance(one.node, Mapping)), None)
+
+    def _ordered(self) -> Iterator[str | None]:
+        """All patterns in the order of their effect, as the framework joins them: each text once."""
+        excludes = [one for part in self.lists if part.key == "exclude" for one in part.patterns]
+        includes = [one for part in self.lists if part.key != "exclude" for one in part.patterns]
+        for pattern in _once(excludes):
+            if pattern is None:
+                yield None
+            else:
+                yield pattern[1:] if pattern.startswith("!") else f"!{pattern}"
+        yield from _once(includes)
+
+
+def _once(patterns: Iterable[str | None]) -> list[str | None]:
+    seen: set[str] = set()
+    found: list[str | None] = []
+    for pattern in patterns:
+        if pattern is None or pattern not in seen:
+            found.append(pattern)
+        if pattern is not None:
+            seen.add(pattern)
+    return found
+
+
+def package_rules(service: Service, task_root: str) -> Iterator[PackageRules]:
+    """The rules of every package that the service's functions of one task root end up in.
+
+    Raises RewriteRefused when a whole list can't be told from the files.
+    """
+    wanted = {one.logical_id for one in service.functions() if one.task_root == task_root}
+    if not wanted:
+        return
+    own = [_list(service, service.package, key) for key in _LISTS]
+    shared = False
+    for key, place in service.function_places():
+        if key.text not in wanted:
+            continue
+        package = service.variables.child(place, "package")
+        single = service.variables.child(package, "individually")
+        if service.individually or (single is not None and _is_true(single)):
+            mine = [_list(service, package, name) for name in _LISTS]
+            holders = tuple(one for one in (package, service.package) if one is not None)
+            yield PackageRules(key.text, key.line, holders, (*own, *mine))
+        else:
+            shared = True
+    if shared:
+        holders = () if service.package is None else (service.package,)
+        line = service.package.node.line if service.package is not None else 1
+        yield PackageRules("the service", line, holders, tuple(own))
+
+
+def _is_true(place: Place) -> bool:
+    return isinstance(place.node, Scalar) and place.node.text.lower() == "true"
+
+
+def _list(service: Service, package: Place | None, key: str) -> PackageList:
+    if package is None or not isinstance(package.node, Mapping):
+        return PackageList(key, None, ())
+    node = get(package.node, key, package.document.path)
+    place = service.variables.place(node, package.document)
+    if node is not None and (place is None or not isinstance(place.node, Sequence)):
+        raise RewriteRefused(
+            f"package.{key} is no list that can be read from the file",
+            path=package.document.path,
+            line=node.line,
+            hint="make it a list, or embed the package that `serverless package` made",
+        )
+    items = place.node.items if place is not None and isinstance(place.node, Sequence) else ()
+    texts = (service.variables.text(Place(item, service.variables.document)) for item in items)
+    return PackageList(key, place, tuple(text.literal for text in texts))
+
+
+def _is_packaged(file: str, ordered: list[str | None]) -> bool:
+    """Whether a file surely comes into the package; an unknown pattern might leave it out again."""
+    packaged = True
+    for pattern in ordered:
+        if pattern is None:
+            packaged = False
+            continue
+        excludes = pattern.startswith("!")
+        fits = _fits(pattern[1:] if excludes else pattern, file)
+        if fits is None:
+            packaged = packaged and not excludes
+        elif fits:
+            packaged = not excludes
+    return packaged
+
+
+def _fits(pattern: str, file: str) -> bool | None:
+    """Whether a glob fits; None for extended globs, which are not evaluated."""
+    pattern = pattern.removeprefix("./")
+    if _EXTENDED_GLOB.search(pattern):
+        return None
+    alternatives = _braces(pattern)
+    if alternatives is None:
+        return None
+    return any(Pattern(one).matches(file) for one in alternatives)
+
+
+def _braces(pattern: str) -> list[str] | None:
+    """A pattern's alternatives with `{a,b}` written out; None where there are too many, or ranges."""
+    found = [pattern]
+    for _ in range(10):
+        matches = [(one, re.search(r"\{([^{}]*)\}", one)) for one in found]
+        if all(match is None for _, match in matches):
+            return found
+        found = []
+        for one, match in matches:
+            if match is None:
+                found.append(one)
+            elif "," not in match[1]:
+                return None
+            else:
+                found += [one[: match.start()] + part + one[match.end() :] for part in match[1].split(",")]
+        if len(found) > _MAX_BRACES:
+            return None
+    return None
