@@ -43,8 +43,15 @@ class Source:
     def placed(self, problem: Problem) -> Problem:
         """The problem with its line and column."""
         at = self.positions.key if problem.on_key else self.positions.value
-        line, column = at(problem.place)
+        line, column = at(self._as_written(problem.place))
         return replace(problem, line=line, column=column)
+
+    def _as_written(self, place: Place) -> Place:
+        """A selector of the only collection may stand in the rule itself."""
+        within = place[:3]
+        if within[2:] == ("collections",) and within not in self.positions.places():
+            return place[:2] + place[4:]
+        return place
 
     def checked(self) -> Policy:
         """The policy, or the first error as PolicyError."""
@@ -152,7 +159,12 @@ class _Reader:
             for name in SECTIONS
             if name in table
         }
-        return replace(found, **sections)
+        rule = replace(found, **sections)
+        if rule.processes.block_all and rule.processes.allow:
+            message = "block_all denies every process, so allow can't have entries"
+            hint = "take out one of the two"
+            self.report((*place, "processes", "allow"), message, hint=hint, on_key=True)
+        return rule
 
     def name(self, table: object, place: Place) -> str:
         raw = table.get("name") if isinstance(table, dict) else None

@@ -77,8 +77,9 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A rule that does not apply, and why."""
+    """A rule that does not apply, its number in the policy, from 1, and why."""
 
+    number: int
     rule: Rule
     reason: str
 
@@ -97,11 +98,11 @@ def match(policy: Policy, identity: Identity) -> Match:
     """The first enabled rule that matches; PolicyError if that hangs on something not given."""
     misses: list[Miss] = []
     found: tuple[Rule, str] | None = None
-    for rule in policy.rules:
+    for number, rule in enumerate(policy.rules, 1):
         if found is not None:
-            misses.append(Miss(rule, f'not looked at: rule "{found[0].name}" applies first'))
+            misses.append(Miss(number, rule, f'not looked at: rule "{found[0].name}" applies first'))
         elif rule.disabled:
-            misses.append(Miss(rule, "it is disabled"))
+            misses.append(Miss(number, rule, "it is disabled"))
         else:
             verdict = rule_matches(rule, identity)
             if verdict.answer is Answer.UNKNOWN:
@@ -109,7 +110,7 @@ def match(policy: Policy, identity: Identity) -> Match:
             if verdict.answer is Answer.YES:
                 found = rule, verdict.reason
             else:
-                misses.append(Miss(rule, verdict.reason))
+                misses.append(Miss(number, rule, verdict.reason))
     if found is None:
         why = "the policy has no rules" if not policy.rules else "no rule matches"
         return Match(identity, None, why, tuple(misses))

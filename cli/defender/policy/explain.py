@@ -1,0 +1,131 @@
+"""In plain words: which rule is for a function, why the others are not, and what that rule does.
+
+It gives data; commands print it. It decides nothing: see `matching`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from defender.policy.matching import Match, match
+from defender.policy.model import (
+    ENFORCED,
+    Dns,
+    Effect,
+    Filesystem,
+    Identity,
+    Network,
+    Policy,
+    Ports,
+    Processes,
+    Rule,
+)
+
+_CONSEQUENCES = {
+    Effect.ALERT: "it goes ahead, with an audit",
+    Effect.PREVENT: "it fails, with an audit",
+    Effect.BLOCK: "it fails, with an audit, and the runtime process ends",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rule of the policy and what became of it; `number` counts from 1."""
+
+    number: int
+    rule: str
+    applies: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section of the rule that applies, as sentences in the order in which they are judged."""
+
+    name: str
+    effect: str
+    consequence: str
+    enforced: bool
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a policy means for one function."""
+
+    match: Match
+    steps: tuple[Step, ...]
+    sections: tuple[Section, ...]
+
+
+def explain(policy: Policy, identity: Identity) -> Explanation:
+    """What `policy` means for `identity`; PolicyError if that hangs on something not given."""
+    found = match(policy, identity)
+    reasons = {miss.number: miss.reason for miss in found.misses}
+    steps = [
+        Step(number, rule.name, number not in reasons, reasons.get(number, found.why))
+        for number, rule in enumerate(policy.rules, 1)
+    ]
+    sections = () if found.rule is None else explain_rule(found.rule)
+    return Explanation(found, tuple(steps), sections)
+
+
+def explain_rule(rule: Rule) -> tuple[Section, ...]:
+    """What a rule does, section by section; sections that are switched off are left out."""
+    return tuple(
+        Section(
+            name,
+            str(section.effect),
+            _CONSEQUENCES[section.effect],
+            name in ENFORCED,
+            tuple(_sentences(section)),
+        )
+        for name, section in rule.sections().items()
+    )
+
+
+def _sentences(section: Processes | Network | Dns | Filesystem) -> Iterator[str]:
+    if isinstance(section, Processes):
+        return _processes(section)
+    if isinstance(section, Network):
+        return _network(section)
+    if isinstance(section, Dns):
+        return _lists(section.deny, section.allow, "looking up ", "name")
+    return _lists(section.deny, section.allow, "using ", "path")
+
+
+def _processes(section: Processes) -> Iterator[str]:
+    if section.deny:
+        yield f"denied: starting {_listed(section.deny)}"
+    if section.crypto_miners:
+        yield "denied: starting a known crypto miner"
+    if section.block_all:
+        yield "denied: starting any other program; the main process, the runtime, is not concerned"
+    elif section.allow:
+        yield f"allowed: starting {_listed(section.allow)}; any other program is denied"
+    else:
+        yield "allowed: starting any other program"
+
+
+def _network(section: Network) -> Iterator[str]:
+    out, listening = section.outbound, section.listening
+    yield from _lists(out.deny_ips, out.allow_ips, "connecting to ", "address")
+    yield from _lists(out.deny_ports, out.allow_ports, "connecting to ", "port", "port ")
+    yield from _lists(listening.deny_ports, listening.allow_ports, "listening on ", "port", "port ")
+
+
+def _lists(
+    deny: Sequence[str | Ports], allow: Sequence[str | Ports], doing: str, noun: str, label: str = ""
+) -> Iterator[str]:
+    """Sentences for a pair of lists; `label` stands before their entries."""
+    if deny:
+        yield f"denied: {doing}{label}{_listed(deny)}"
+    if allow:
+        yield f"allowed: {doing}{label}{_listed(allow)}; any other {noun} is denied"
+    else:
+        yield f"allowed: {doing}any {'other ' if deny else ''}{noun}"
+
+
+def _listed(entries: Iterable[str | Ports]) -> str:
+    return ", ".join(str(entry) for entry in entries)
