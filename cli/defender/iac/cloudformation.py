@@ -17,7 +17,7 @@ from defender.errors import DetectionError
 from defender.iac.folders import Tree, resolve_path
 from defender.iac.handlers import Setting, Settled, evidence, settle
 from defender.iac.intrinsics import Parameters, resolve
-from defender.iac.lookup import Value, entries, get, items, literal, walk
+from defender.iac.lookup import BLANK, Value, entries, get, items, literal, walk
 from defender.iac.model import DeclaredFunction
 
 SAM = "AWS::Serverless::Function"
@@ -58,7 +58,7 @@ def _functions(document: Document, tree: Tree, parameters: Parameters) -> Iterat
             message = f"two resources are called {key.text}"
             raise DetectionError(message, path=path, line=key.line)
         seen.add(key.text)
-        reader = _Reader(path, tree, parameters, resource, defaults if kind == SAM else None)
+        reader = _Reader(document, tree, parameters, resource, defaults if kind == SAM else None)
         yield reader.function(key, kind)
 
 
@@ -67,13 +67,14 @@ class _Reader:
 
     def __init__(
         self,
-        path: str,
+        document: Document,
         tree: Tree,
         parameters: Parameters,
         resource: Node,
         defaults: Node | None,
     ) -> None:
-        self.path = path
+        self.path = path = document.path
+        self.document = document
         self.tree = tree
         self.parameters = parameters
         self.properties = get(resource, "Properties", path)
@@ -140,7 +141,7 @@ class _Reader:
         node = self._node("CodeUri")
         if node is None:
             return self._asset() or self._folder(Value("."), "no CodeUri")
-        return self._folder(resolve(node, self.parameters), "CodeUri")
+        return self._generated(node) or self._folder(resolve(node, self.parameters), "CodeUri")
 
     def _lambda_code(self) -> _Code:
         code = self._node("Code")
@@ -154,6 +155,15 @@ class _Reader:
         if asset is None or literal(get(self.metadata, "aws:asset:property", self.path)) == "Layer":
             return None
         return self._folder(Value(asset), "aws:asset:path")
+
+    def _generated(self, node: Node) -> _Code | None:
+        """The folder whose name is the same project generator's placeholder as a CodeUri."""
+        if not isinstance(node, Scalar) or BLANK not in node.text:
+            return None
+        written = self.document.text[node.start : node.end].strip("'\"")
+        wanted = resolve_path(posixpath.dirname(self.path), written)
+        found = None if wanted is None else self.tree.folder_of_placeholder(wanted)
+        return None if found is None else _Code(task_root=found, evidence=f"CodeUri {written}")
 
     def _folder(self, value: Value, origin: str) -> _Code:
         if value.text is None:

@@ -35,6 +35,11 @@ class Tree:
         """Whether something lies in the folder; the input itself is always there."""
         return path in self.folders
 
+    def folder_of_placeholder(self, path: str) -> str | None:
+        """The folder of this name, spaces aside: cookiecutter's `{{ x }}` stands as `{{x}}` in a path."""
+        wanted = path.replace(" ", "")
+        return next((name for name in self.folders if name.replace(" ", "") == wanted), None)
+
 
 def _folders(names: Iterable[str]) -> Iterator[str]:
     seen = {""}
