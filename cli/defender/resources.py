@@ -35,6 +35,13 @@ def bundle_path(family: str) -> Path:
     return path
 
 
+def miners() -> str:
+    """The text of the core's table of crypto miners."""
+    installed = _DATA / "miners.txt"
+    checkout = _PACKAGE.parents[1] / "agent" / "core" / "data" / "miners.txt"
+    return (installed if installed.is_file() else checkout).read_text("utf-8")
+
+
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined

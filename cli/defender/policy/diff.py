@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from defender.policy.codec import Decoded
+from defender.policy.inputs import Given, alike
 from defender.policy.model import Policy
 
 
@@ -32,14 +32,17 @@ class Difference:
         return f"~ {self.setting}: {self.before} -> {self.after}"
 
 
+def diff(before: Given, after: Given) -> tuple[Difference, ...]:
+    """What differs between any two inputs; PolicyError if they can't be compared."""
+    one, other = alike(before, after)
+    if isinstance(one, Policy) and isinstance(other, Policy):
+        return diff_policies(one, other)
+    return tuple(_fields("", one, other))
+
+
 def diff_policies(before: Policy, after: Policy) -> tuple[Difference, ...]:
     """Rules added, removed, moved and changed; rules belong together by name."""
     return tuple(_policies(before, after))
-
-
-def diff_decoded(before: Decoded, after: Decoded) -> tuple[Difference, ...]:
-    """What differs between two TW_POLICY strings."""
-    return tuple(_fields("", before, after))
 
 
 def _policies(before: Policy, after: Policy) -> Iterator[Difference]:

@@ -13,13 +13,13 @@ from defender.policy.model import (
     ENFORCED,
     Dns,
     Effect,
-    Filesystem,
     Identity,
     Network,
     Policy,
     Ports,
     Processes,
     Rule,
+    Section,
 )
 
 _CONSEQUENCES = {
@@ -40,7 +40,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class Explained:
     """One section of the rule that applies, as sentences in the order in which they are judged."""
 
     name: str
@@ -56,7 +56,7 @@ class Explanation:
 
     match: Match
     steps: tuple[Step, ...]
-    sections: tuple[Section, ...]
+    sections: tuple[Explained, ...]
 
 
 def explain(policy: Policy, identity: Identity) -> Explanation:
@@ -71,10 +71,10 @@ def explain(policy: Policy, identity: Identity) -> Explanation:
     return Explanation(found, tuple(steps), sections)
 
 
-def explain_rule(rule: Rule) -> tuple[Section, ...]:
+def explain_rule(rule: Rule) -> tuple[Explained, ...]:
     """What a rule does, section by section; sections that are switched off are left out."""
     return tuple(
-        Section(
+        Explained(
             name,
             str(section.effect),
             _CONSEQUENCES[section.effect],
@@ -85,7 +85,7 @@ def explain_rule(rule: Rule) -> tuple[Section, ...]:
     )
 
 
-def _sentences(section: Processes | Network | Dns | Filesystem) -> Iterator[str]:
+def _sentences(section: Section) -> Iterator[str]:
     if isinstance(section, Processes):
         return _processes(section)
     if isinstance(section, Network):

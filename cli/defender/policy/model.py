@@ -150,6 +150,9 @@ class Filesystem:
     )
 
 
+Section = Processes | Network | Dns | Filesystem
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
     """Functions that a rule is for: all three fields must match, one entry of each."""
@@ -187,16 +190,26 @@ class Rule:
     dns: Dns = field(default=Dns(), metadata=_about(Kind.TABLE, "DNS names.", Dns))
     filesystem: Filesystem = field(default=Filesystem(), metadata=_about(Kind.TABLE, "Files.", Filesystem))
 
-    def sections(self) -> dict[str, Processes | Network | Dns | Filesystem]:
+    def sections(self) -> dict[str, Section]:
         """The sections that are switched on, in their fixed order."""
-        every: dict[str, Processes | Network | Dns | Filesystem] = {
-            name: getattr(self, name) for name in SECTIONS
-        }
+        every: dict[str, Section] = {name: getattr(self, name) for name in SECTIONS}
         return {name: section for name, section in every.items() if section.effect != Effect.DISABLE}
+
+    def stops(self) -> bool:
+        """Whether this version's agent stops anything for this rule, rather than audits or nothing."""
+        return any(
+            name in ENFORCED and section.effect is not Effect.ALERT and section != _idle(section)
+            for name, section in self.sections().items()
+        )
 
     def not_enforced(self) -> tuple[str, ...]:
         """The sections that are switched on but that this version's agent does not enforce."""
         return tuple(name for name in self.sections() if name not in ENFORCED)
+
+
+def _idle(section: Section) -> Section:
+    """The same section with its effect and nothing that it denies."""
+    return type(section)(effect=section.effect)
 
 
 @dataclass(frozen=True, slots=True)
