@@ -105,9 +105,7 @@ def _left_out(one: DeclaredFunction) -> str | None:
     return None
 
 
-def _family(
-    archive: Archive, request: Request, wanted: list[DeclaredFunction], declared: Declared
-) -> str:
+def _family(archive: Archive, request: Request, wanted: list[DeclaredFunction], declared: Declared) -> str:
     """The runtime family: asked for, or declared, or the only one that can load the handlers."""
     if request.runtime:
         return _supported(request.runtime, "--runtime")
@@ -120,10 +118,11 @@ def _family(
         )
     if usable:
         return str(usable[0])
-    if named:
+    unknown = [one for one in wanted if not family_of(one.runtime)]
+    if named and not unknown:
         first = next(iter(named.values()))
         return _supported(first.runtime or "", first.where)
-    handlers = [(one.task_root or "", one.handler or "") for one in wanted]
+    handlers = [(one.task_root or "", one.handler or "") for one in unknown]
     able = [family for family in REGISTRY if _can_load(archive, family, handlers)]
     if len(able) == 1:
         return able[0]
@@ -158,9 +157,7 @@ def _can_load(archive: Archive, family: str, handlers: list[tuple[str, str]]) ->
 
 def _undetermined(archive: Archive, able: list[str], declared: Declared) -> DefenderError:
     if able:
-        return DetectionError(
-            f"the handler could be {' or '.join(able)}", hint="choose one with --runtime"
-        )
+        return DetectionError(f"the handler could be {' or '.join(able)}", hint="choose one with --runtime")
     for family, endings in _TELLTALES.items():
         if any(name.endswith(endings) for name in archive.members):
             return DetectionError(
@@ -220,9 +217,7 @@ def _unnamed(archive: Archive, family: str, request: Request, declared: Declared
         file = module.locate(archive, "", only.handler, identifier)
         if file:
             reason = f"{only.handler}: the only candidate, {only.evidence}"
-            return Function(
-                only.handler, file, runtime=identifier, region=request.region, evidence=(reason,)
-            )
+            return Function(only.handler, file, runtime=identifier, region=request.region, evidence=(reason,))
     names = ", ".join(one.handler for one in found) or "none"
     if declared.errors:
         raise declared.errors[0]

@@ -23,6 +23,7 @@ from defender.policy import file as policy_file
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
+_EFFECTS = click.Choice([str(effect) for effect in Effect])
 
 
 def _option(*names: str, env: str, **settings: Any) -> Callable[[Command], Command]:
@@ -88,7 +89,10 @@ def policy() -> None:
 @click.argument("file", type=_PATH, default=policies.FILE_NAME)
 @_force
 def new(*, file: Path, force: bool) -> None:
-    """Write a commented policy file and, beside it, its schema for editors."""
+    """Write a commented policy file and its schema.
+
+    The schema, for editors, is put beside FILE.
+    """
     from defender.policy import saving, schema, template, writing
 
     beside = file.with_name(writing.SCHEMA_NAME)
@@ -101,9 +105,10 @@ def new(*, file: Path, force: bool) -> None:
 @_flag("--strict", "STRICT", "Fail on warnings too.")
 @_json
 def check(*, file: str | None, strict: bool, json: bool) -> None:
-    """Find what is wrong or doubtful in a policy FILE (- is standard input).
+    """Find what is wrong or doubtful in a policy.
 
-    Exit code 6 on errors, and with --strict on warnings.
+    Without FILE defender.toml is checked; - is standard input. Exit code 6 on errors, and with
+    --strict on warnings.
     """
     from defender.policy.lint import check as check_source
     from defender.policy.problems import Severity
@@ -139,8 +144,9 @@ def _source(file: str | None) -> policy_file.Source:
 def explain(
     policy: Policy, identity: Identity, *, process: str | None, args: tuple[str, ...], json: bool
 ) -> None:
-    """Say which rule is for a function, why the others are not, and what it does.
+    """Say which rule is for a function, and why.
 
+    The rules before it are explained too, and what the rule does.
     Arguments of a --process follow after --.
     """
     from defender.policy.explain import explain as explain_policy
@@ -172,12 +178,17 @@ def _judged(rule: policies.Rule | None, process: str, args: tuple[str, ...]) -> 
 @policy.command()
 @_asked
 @_option("--console", env="CONSOLE", metavar="HOST", help="The console's host name.")
-@_option("--effect", env="EFFECT", type=click.Choice([*Effect]), help="Override every section's effect.")
+@_option(
+    "--effect",
+    env="EFFECT",
+    type=click.Choice([str(effect) for effect in Effect]),
+    help="Override every section's effect.",
+)
 @_flag("--disabled", "DISABLED", "Make the kill switch: a string that switches enforcement off.")
 def encode(
     policy: Policy, identity: Identity, *, console: str | None, effect: str | None, disabled: bool
 ) -> None:
-    """Print the TW_POLICY string of a function, and nothing else."""
+    """Print a function's TW_POLICY string, and nothing else."""
     if disabled:
         string = policies.disabled(identity)
     else:
@@ -208,7 +219,10 @@ def _rule(policy: Policy, identity: Identity, effect: str | None) -> policies.Ru
 @click.argument("string")
 @_json
 def decode(*, string: str, json: bool) -> None:
-    """Show what a TW_POLICY STRING says (- is standard input)."""
+    """Show what a TW_POLICY string says.
+
+    STRING may start with TW_POLICY=, as in .env files; - is standard input.
+    """
     from defender.policy import inputs
 
     bare = inputs.read_string(string, sys.stdin.buffer.read)
@@ -226,9 +240,10 @@ def decode(*, string: str, json: bool) -> None:
 @_json
 @click.pass_context
 def diff(ctx: click.Context, *, before: str, after: str, exit_code: bool, json: bool) -> None:
-    """Compare two policies: files of any kind, TW_POLICY strings, or - for standard input.
+    """Compare two policies or TW_POLICY strings.
 
-    A file beside a string is compared as what it gives for the string's function.
+    Each is a file (TOML, the original's JSON, or one that holds a string), a string, or - for standard
+    input. A file of rules beside a string is compared as what it gives for the string's function.
     """
     from dataclasses import asdict
 
@@ -250,9 +265,10 @@ def diff(ctx: click.Context, *, before: str, after: str, exit_code: bool, json: 
 @_output
 @_force
 def import_(*, file: str, output: Path | None, force: bool) -> None:
-    """Turn the original's policy, a JSON FILE (- is standard input), into a defender.toml.
+    """Turn the original's JSON into a defender.toml.
 
-    With --force an existing file gets the imported policy, and keeps its comments.
+    - as FILE is standard input. With --force an existing file gets the imported policy, and keeps
+    its comments.
     """
     from defender.policy import inputs, saving, writing
     from defender.policy.importing import import_policy
@@ -278,7 +294,10 @@ def import_(*, file: str, output: Path | None, force: bool) -> None:
 @_output
 @_force
 def export(*, file: str | None, output: Path | None, force: bool) -> None:
-    """Turn a policy FILE (- is standard input) into the original's JSON."""
+    """Turn a policy file into the original's JSON.
+
+    Without FILE defender.toml is taken; - is standard input.
+    """
     from defender.policy import saving
     from defender.policy.exporting import export_policy
 

@@ -46,7 +46,7 @@ def section_lines(sections: Sequence[Explained]) -> Iterator[str]:
         gap = "" if section.enforced else " [not enforced by this version's agent]"
         yield f"  {section.name}: {section.effect}{gap}"
         yield from (f"    {sentence}" for sentence in section.sentences)
-        yield f"    what is denied: {section.consequence}"
+        yield f"    {section.consequence}"
 
 
 def explanation_data(explanation: Explanation) -> dict[str, Any]:

@@ -26,6 +26,8 @@ _TARGETS = {
     "class_definition": "name",
 }
 SCOPES = ("function_definition", "class_definition")
+
+
 @dataclass(frozen=True)
 class Binding:
     """One place that binds a name in the module's scope; `statement` is the module's own statement."""

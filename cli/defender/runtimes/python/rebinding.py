@@ -182,7 +182,5 @@ def _string(source: Source, node: Node) -> str | None:
         return None
     if source.bytes_of(node.children[0]).strip(b"'\"rRuU"):
         return None
-    content = b"".join(
-        source.bytes_of(child) for child in node.children if child.type == "string_content"
-    )
+    content = b"".join(source.bytes_of(child) for child in node.children if child.type == "string_content")
     return None if b"\\" in content else content.decode("utf-8", "replace")

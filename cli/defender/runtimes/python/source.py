@@ -69,8 +69,7 @@ def _ascii_of(path: str, data: bytes) -> bytes:
         if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
             return re.sub(rb"[\x80-\xff]", b"x", _without_bom(data))
         masked = b"".join(
-            char.encode("ascii") if char.isascii() else b"x" * len(char.encode(encoding))
-            for char in text
+            char.encode("ascii") if char.isascii() else b"x" * len(char.encode(encoding)) for char in text
         )
     except (LookupError, UnicodeError) as error:
         raise RewriteRefused(f"the file can't be read as {encoding}: {error}", path=path) from error
@@ -132,9 +131,7 @@ def _has_newer_syntax(source: Source) -> bool:
     if found.get("newer"):
         return True
     # PEP 701 allows quotes, backslashes, comments and line ends inside an f-string's braces.
-    return any(
-        set(source.bytes_of(node)) & set(b"'\"\\#\n") for node in found.get("interpolated", [])
-    )
+    return any(set(source.bytes_of(node)) & set(b"'\"\\#\n") for node in found.get("interpolated", []))
 
 
 def _is_grammar_gap(node: Node, own_error: SyntaxError | None) -> bool:

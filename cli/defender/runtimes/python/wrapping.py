@@ -153,8 +153,7 @@ def _is_docstring(source: Source, statement: Node) -> bool:
     value = statement.named_children[0]
     strings = value.named_children if value.type == "concatenated_string" else [value]
     return all(
-        string.type == "string"
-        and not re.search(rb"[bBfFtT]", source.bytes_of(string.children[0]))
+        string.type == "string" and not re.search(rb"[bBfFtT]", source.bytes_of(string.children[0]))
         for string in strings
         if string.type != "comment"
     )
@@ -200,8 +199,7 @@ def _agent_name(source: Source) -> str | None:
 def _is_taken(source: Source) -> bool:
     """Whether `twistlock` is also a name of the user's own in this module."""
     return any(
-        _agent_import(source, bound.statement) is None
-        for bound in names.bindings(source, "twistlock")
+        _agent_import(source, bound.statement) is None for bound in names.bindings(source, "twistlock")
     )
 
 
@@ -240,9 +238,7 @@ def _outermost(source: Source, binding: names.Binding) -> str | None:
     return source.bytes_of(decorator.named_children[0]).decode("utf-8", "replace")
 
 
-def _refuse_half_wrapped(
-    source: Source, bound: list[names.Binding], agent: str, handler: str
-) -> None:
+def _refuse_half_wrapped(source: Source, bound: list[names.Binding], agent: str, handler: str) -> None:
     """A wrapping by hand that is not the form we can vouch for must not be added to."""
     for binding in bound:
         if f"{agent}.handler".encode() in _heads(source, binding.statement):

@@ -1,0 +1,194 @@
+"""The files that get injected, ours or a customer's, and what they can do.
+
+Ours says in `bundle.json` what it can do; a customer's is known by its content. Where a plan needs what
+the bundle lacks, the run is refused here, before anything is written.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from defender.archive import AddRaw, Archive, Kind, open_archive, raw_members
+from defender.errors import PackageError, RewriteRefused
+from defender.manifest import FOLDER, NAME, sha256
+from defender.plan import AddFile, AddMember
+from defender.resources import bundle_path, template
+from defender.runtimes.model import Function
+
+DESCRIPTION = f"{FOLDER}/bundle.json"
+# What the manual's customers download holds these, and one native library or more (prisma-facts.md).
+_CUSTOMERS = {"python": frozenset({f"{FOLDER}/__init__.py", f"{FOLDER}/serverless.py"})}
+_NATIVE = (".so", ".node", ".dll")
+
+
+class Description(msgspec.Struct, frozen=True):
+    """`bundle.json`: what our own bundle of one runtime family can do."""
+
+    name: str
+    version: str
+    families: tuple[str, ...]
+    shapes: tuple[str, ...]
+    architectures: tuple[str, ...]
+    libc: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One bundle's capabilities, its files and their hashes; names begin with `twistlock/`."""
+
+    description: Description
+    is_ours: bool
+    members: tuple[AddRaw, ...]
+    hashes: Mapping[str, str]
+
+    @property
+    def label(self) -> str:
+        """Name and version, for messages and reports."""
+        return f"{self.description.name} {self.description.version}"
+
+
+def builtin(family: str) -> Bundle:
+    """Our own bundle for a runtime family."""
+    path = bundle_path(family)
+    with open_archive(path) as archive:
+        description = msgspec.json.decode(archive.read(DESCRIPTION), type=Description)
+        return Bundle(description, True, *_contents(archive))
+
+
+def customers(path: Path, family: str) -> Bundle:
+    """The bundle that a customer downloaded from a console.
+
+    Raises PackageError when the file is not such a bundle, or one for another runtime.
+    """
+    with open_archive(path) as archive:
+        if not _is_customers(archive.members, "", family):
+            raise PackageError(
+                f"this is no {family} bundle of a console: it lacks {FOLDER}/serverless.py or a native library",
+                path=path,
+                hint="download the Serverless Defender bundle for this runtime, and pass the ZIP as it is",
+            )
+        members, hashes = _contents(archive)
+    version = sha256("".join(sorted(hashes.values())).encode())[:12]
+    description = Description(
+        name="customer's bundle",
+        version=version,
+        families=(family,),
+        shapes=("sync",),
+        architectures=("x86_64",),
+        libc=("glibc",),
+    )
+    return Bundle(description, False, members, hashes)
+
+
+def _contents(archive: Archive) -> tuple[tuple[AddRaw, ...], Mapping[str, str]]:
+    names = [
+        name
+        for name, member in archive.members.items()
+        if name.startswith(f"{FOLDER}/") and member.kind is Kind.FILE
+    ]
+    return raw_members(archive, names), {name: sha256(archive.read(name)) for name in names}
+
+
+def _is_customers(members: Iterable[str], task_root: str, family: str) -> bool:
+    prefix = posixpath.join(task_root, "")
+    names = {member.removeprefix(prefix) for member in members if member.startswith(prefix)}
+    native = any(name.startswith(f"{FOLDER}/") and name.endswith(_NATIVE) for name in names)
+    return _CUSTOMERS[family] <= names and DESCRIPTION not in names and native
+
+
+def files(
+    archive: Archive, bundle: Bundle, family: str, task_root: str, on_failure: str, *, replace_bundle: bool
+) -> tuple[AddFile | AddMember, ...]:
+    """The bundle's files below one task root, with the settings file that says what a failure means.
+
+    Raises RewriteRefused when the folder is there and not ours to replace.
+    """
+    there = [name for name in archive.members if _below(name, task_root)]
+    if there and _is_customers(archive.members, task_root, family):
+        return _beside_customers(archive, bundle, task_root, replace_bundle)
+    if there:
+        raise RewriteRefused(
+            "the package has a folder named twistlock that is neither ours nor a console's bundle",
+            path=there[0],
+            hint="rename the folder, or take it out of the package",
+        )
+    placed = tuple(
+        AddMember(
+            replace(raw, name=posixpath.join(task_root, raw.name)), "bundle.add", f"part of {bundle.label}"
+        )
+        for raw in bundle.members
+    )
+    if not bundle.is_ours:
+        return placed
+    settings = AddFile(
+        posixpath.join(task_root, FOLDER, "_settings.py"),
+        template(family, "settings.py.j2", on_failure=on_failure).encode(),
+        "bundle.settings",
+        f"what happens when the agent can't start: {on_failure}",
+    )
+    return (*placed, settings)
+
+
+def _below(name: str, task_root: str) -> bool:
+    folder = posixpath.join(task_root, FOLDER)
+    return name == folder or name.startswith(f"{folder}/")
+
+
+def _beside_customers(
+    archive: Archive, bundle: Bundle, task_root: str, replace_bundle: bool
+) -> tuple[AddFile | AddMember, ...]:
+    """Nothing to add when the very same bundle lies there; another one stays unless it is to go."""
+    same = not bundle.is_ours and all(
+        posixpath.join(task_root, name) in archive.members
+        and sha256(archive.read(posixpath.join(task_root, name))) == digest
+        for name, digest in bundle.hashes.items()
+    )
+    if same:
+        return ()
+    hint = "take the folder out of the package" if replace_bundle else "pass that bundle with --bundle"
+    raise RewriteRefused(
+        "the package carries a console's bundle already, another one than is to be embedded",
+        path=posixpath.join(task_root, FOLDER),
+        hint=hint,
+    )
+
+
+def refuse_incapable(bundle: Bundle, family: str, functions: Iterable[Function]) -> None:
+    """Raise RewriteRefused where the bundle can't run on what a function is deployed to."""
+    if family not in bundle.description.families:
+        raise RewriteRefused(f"{bundle.label} has nothing for {family}")
+    names = {"arm64": "aarch64", "x86_64": "x86_64"}
+    for function in functions:
+        for architecture in function.architectures:
+            if names.get(architecture, architecture) not in bundle.description.architectures:
+                raise RewriteRefused(
+                    f"{function.label} runs on {architecture}, for which {bundle.label} has no library",
+                    hint="embed the built-in bundle, which has one" if not bundle.is_ours else None,
+                )
+
+
+def missing_or_changed(archive: Archive, bundle: Bundle, task_root: str) -> tuple[str, ...]:
+    """The bundle's files that a package lacks, or has with other content."""
+    wrong = []
+    for name, digest in bundle.hashes.items():
+        path = posixpath.join(task_root, name)
+        if path not in archive.members or sha256(archive.read(path)) != digest:
+            wrong.append(path)
+    return tuple(wrong)
+
+
+__all__ = [
+    "NAME",
+    "Bundle",
+    "Description",
+    "builtin",
+    "customers",
+    "files",
+    "missing_or_changed",
+    "refuse_incapable",
+]

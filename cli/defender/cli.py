@@ -1,0 +1,92 @@
+"""The command line's entry: the group of subcommands, signals, and errors as exit codes.
+
+The only module that exits. Subcommands are imported when they are called, so that `--version` and
+`--help` stay quick.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+from typing import Any
+
+import click
+
+from defender import __version__
+from defender.errors import DefenderError
+
+_COMMANDS = {
+    "embed": "Protect functions: write a new package and the TW_POLICY string.",
+    "inspect": "Show what would be protected, and why defender thinks so.",
+    "verify": "Check, offline, that a package is protected as it says.",
+    "remove": "Give back the package as it was before embedding.",
+    "policy": "Make, check, explain, encode and convert policies.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports `commands/<name>.py` only when the command is used; `--help` needs the names alone."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f"defender.commands.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 2 usage, 3 bad input package, 4 runtime or handler not determined, "
+    "5 rewriting refused, 6 policy invalid, 7 verification failed, 8 remote service.",
+)
+@click.version_option(__version__, prog_name="defender")
+def cli() -> None:
+    """Embed runtime protection into serverless functions.
+
+    A deployment ZIP or a source folder goes in; a protected one comes out, with the TW_POLICY string
+    that the function needs in its environment.
+    """
+
+
+def main() -> None:
+    """Run the command line; every DefenderError becomes one message on stderr and its exit code."""
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        status = cli.main(standalone_mode=False, prog_name="defender")
+    except DefenderError as error:
+        from defender.console import Console
+
+        Console().error(error)
+        status = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("defender: interrupted, nothing was left behind", err=True)
+        status = 130
+    except BrokenPipeError:
+        # Whoever read our output went away; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _end(signum: int, frame: FrameType | None) -> Any:
+    """SIGTERM ends like Ctrl-C: through the `finally` blocks that take temporary files away."""
+    del signum, frame
+    raise KeyboardInterrupt

@@ -1,0 +1,229 @@
+"""`embed`: from an opened package to the changes that protect it, and their writing.
+
+Preparing touches nothing: all that can be refused is refused there, so that several inputs can be held
+against each other before the first output is written.
+"""
+
+from __future__ import annotations
+
+import difflib
+import posixpath
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+
+from defender import __version__
+from defender import bundle as bundles
+from defender import manifest as manifests
+from defender import plan as plans
+from defender.archive import Add, Archive, Change, Drop, Replace, Target, open_archive, platform_warnings
+from defender.bundle import Bundle
+from defender.detect import detect
+from defender.iac import Declared
+from defender.iac.packaging import packaging_edits
+from defender.manifest import Handler, Manifest, OtherFile, ProtectedFunction
+from defender.plan import AddFile, AddMember, DropFile, FileChange, Plan
+from defender.protection import Choice, OnFailure, Protection, protect
+from defender.removal import restored
+from defender.report import ChangeReport, FunctionReport, Report
+from defender.runtimes import runtime
+from defender.runtimes.model import Detection, Request
+
+Advance = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What one run of `embed` was asked for, the same for all of its inputs."""
+
+    request: Request
+    choice: Choice
+    on_failure: OnFailure = "open"
+    customers_bundle: Path | None = None
+
+
+class Prepared:
+    """One input, planned to the end and not yet written; a context manager that closes the input."""
+
+    def __init__(self, source: Path, options: Options) -> None:
+        """Open and plan; raises any DefenderError that this input gives cause for."""
+        self._stack = ExitStack()
+        try:
+            opened = self._stack.enter_context(open_archive(source))
+            self.archive = self._stack.enter_context(restored(opened))
+            self.work = _Work(self.archive, options)
+            self.changes = self.work.changes()
+        except BaseException:
+            self._stack.close()
+            raise
+        self.report = replace(self.work.report(), input=str(source))
+
+    def __enter__(self) -> Prepared:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def write(self, target: Target, advance: Advance | None = None) -> Report:
+        """Write the protected package; the report then names it."""
+        self.archive.write(self.changes, target, advance)
+        warnings = (*self.report.warnings, *platform_warnings(self.archive, target.path))
+        return replace(self.report, output=str(target.path), warnings=warnings)
+
+
+class _Work:
+    """The steps from an archive to its changes; each is computed once, from the ones before."""
+
+    def __init__(self, archive: Archive, options: Options) -> None:
+        self.archive = archive
+        self.options = options
+        self.found, self.declared = detect(archive, options.request)
+        self.bundle = self._bundle(self.found)
+        bundles.refuse_incapable(self.bundle, self.found.family, self.found.functions)
+        self.protections = protect(self.found.functions, options.request, options.choice, self.bundle)
+        self.plan = self._plan(self.found, self.declared)
+        self.files = plans.file_changes(archive, self.plan)
+        plans.refuse_collisions(archive, self.plan.added)
+
+    def _bundle(self, found: Detection) -> Bundle:
+        if self.options.customers_bundle is None:
+            return bundles.builtin(found.family)
+        return bundles.customers(self.options.customers_bundle, found.family)
+
+    def _plan(self, found: Detection, declared: Declared) -> Plan:
+        plan = runtime(found.family).plan(self.archive, found)
+        for root in self.roots:
+            added = bundles.files(self.archive, self.bundle, found.family, root, self.options.on_failure)
+            names = [posixpath.relpath(new.path, root or ".") for new in added]
+            names += [manifests.NAME, manifests.BACKUP]
+            plan = plan.plus(Plan(edits=packaging_edits(self.archive, root, declared, names), added=added))
+        policies = tuple(file for one in self.protections for file in one.files)
+        return plan.plus(Plan(added=policies))
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The functions' task roots, each once."""
+        return tuple(dict.fromkeys(one.task_root for one in self.found.functions))
+
+    def changes(self) -> list[Change]:
+        """All changes, the manifests among them."""
+        changes: list[Change] = [Replace(change.path, change.after) for change in self.files]
+        changes += [Drop(drop.path) for drop in self.plan.dropped]
+        for new in self.plan.added:
+            changes.append(new.raw if isinstance(new, AddMember) else Add(new.path, new.data, new.mode))
+        for root in self.roots:
+            changes += self._manifest(root)
+        return changes
+
+    def _manifest(self, root: str) -> Iterator[Change]:
+        """One task root's manifest and backup: what lies below it, and for the first all that lies outside."""
+        edited = [change for change in self.files if self._home(change.path) == root]
+        dropped = [drop for drop in self.plan.dropped if self._home(drop.path) == root]
+        added = [new for new in self.plan.added if self._home(new.path) == root]
+        manifest = Manifest(
+            format=manifests.FORMAT,
+            tool=__version__,
+            bundle=self.bundle.description.name,
+            bundle_version=self.bundle.description.version,
+            family=self.found.family,
+            functions=tuple(
+                ProtectedFunction(
+                    handler=Handler(one.handler, one.handler),
+                    file=manifests.relative(one.file, root),
+                    name=one.name,
+                    runtime=one.runtime,
+                )
+                for one in self.found.functions
+                if one.task_root == root
+            ),
+            changed=tuple(manifests.changed_file(change, root) for change in edited),
+            added=tuple(OtherFile(manifests.relative(new.path, root), self._hash(new)) for new in added),
+            dropped=tuple(
+                OtherFile(manifests.relative(drop.path, root), manifests.sha256(self.archive.read(drop.path)))
+                for drop in dropped
+            ),
+        )
+        names = [change.path for change in edited] + [drop.path for drop in dropped]
+        yield Add(posixpath.join(root, manifests.NAME), manifests.to_json(manifest))
+        yield Add(posixpath.join(root, manifests.BACKUP), self.archive.backup(names))
+
+    def _home(self, path: str) -> str:
+        """The deepest task root that holds a path, else the first."""
+        holding = [root for root in self.roots if not root or path.startswith(f"{root}/")]
+        return max(holding, key=len, default=self.roots[0])
+
+    def _hash(self, new: AddFile | AddMember) -> str:
+        if isinstance(new, AddFile):
+            return manifests.sha256(new.data)
+        root = self._home(new.path)
+        return self.bundle.hashes[posixpath.relpath(new.path, root or ".")]
+
+    def report(self) -> Report:
+        """What is going to happen, as data."""
+        options, found = self.options, self.found
+        return Report(
+            command="embed",
+            input=str(self.archive.source),
+            runtime=found.identifier or found.family,
+            cloud=found.cloud,
+            build=found.build,
+            form=found.form,
+            functions=tuple(map(_function_report, self.protections)),
+            changes=(*_edit_reports(self.files), *_other_reports(self.plan)),
+            skipped=tuple(ChangeReport(one.path, one.rule, one.reason) for one in self.plan.skipped),
+            bundle=self.bundle.label,
+            policy=options.choice.source,
+            on_failure=options.on_failure if self.bundle.is_ours else None,
+            warnings=tuple(
+                dict.fromkeys(
+                    (
+                        *self.archive.warnings,
+                        *found.warnings,
+                        *self.plan.warnings,
+                        *(line for one in self.protections for line in one.warnings),
+                    )
+                )
+            ),
+            evidence=found.evidence,
+        )
+
+
+def _function_report(protection: Protection) -> FunctionReport:
+    function = protection.function
+    return FunctionReport(
+        name=function.name,
+        handler=function.handler,
+        file=function.file,
+        task_root=function.task_root,
+        status=protection.status,
+        environment=protection.environment,
+    )
+
+
+def _edit_reports(files: Iterable[FileChange]) -> Iterator[ChangeReport]:
+    """One entry for each edit; the file's diff stands with its first."""
+    for change in files:
+        diff = _diff(change)
+        for edit in change.edits:
+            yield ChangeReport(edit.path, edit.rule, edit.why, diff)
+            diff = ""
+
+
+def _diff(change: FileChange) -> str:
+    before, after = (
+        data.decode("utf-8", "replace").splitlines(keepends=True) for data in (change.before, change.after)
+    )
+    lines = difflib.unified_diff(before, after, f"a/{change.path}", f"b/{change.path}")
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+    )
+
+
+def _other_reports(plan: Plan) -> Iterator[ChangeReport]:
+    changes: tuple[AddFile | AddMember | DropFile, ...] = (*plan.added, *plan.dropped)
+    for change in changes:
+        yield ChangeReport(change.path, change.rule, change.why)
