@@ -24,13 +24,15 @@ class Rule:
     takes_back: bool
     folders_only: bool
     by_name: bool
+    bytewise: bool
     pattern: Pattern
 
     def matches(self, path: str, is_folder: bool) -> bool:
         """Whether the rule speaks of `path`, which is relative to the ignore file's folder."""
         if self.folders_only and not is_folder:
             return False
-        return self.pattern.matches(posixpath.basename(path) if self.by_name else path)
+        path = posixpath.basename(path) if self.by_name else path
+        return self.pattern.matches(_bytewise(path) if self.bytewise else path)
 
 
 def git_rules(data: bytes) -> tuple[Rule, ...]:
@@ -47,7 +49,10 @@ def git_rules(data: bytes) -> tuple[Rule, ...]:
         by_name = "/" not in body
         body = body.removeprefix("/")
         if body:
-            rules.append(Rule(text, number, takes_back, folders_only, by_name, Pattern(body)))
+            # git compares what stands before the first wildcard separately (dir.c, match_pathname).
+            literal = 0 if by_name else len(re.split(r"[*?\[\\]", body, maxsplit=1)[0].encode())
+            pattern = Pattern(_bytewise(body), literal)
+            rules.append(Rule(text, number, takes_back, folders_only, by_name, True, pattern))
     return tuple(rules)
 
 
@@ -61,8 +66,13 @@ def docker_rules(data: bytes) -> tuple[Rule, ...]:
         takes_back = text.startswith("!")
         body = posixpath.normpath((text[1:] if takes_back else text).strip()).lstrip("/")
         if body and body != ".":
-            rules.append(Rule(text, number, takes_back, False, False, Pattern(body)))
+            rules.append(Rule(text, number, takes_back, False, False, False, Pattern(body)))
     return tuple(rules)
+
+
+def _bytewise(text: str) -> str:
+    """One character for each byte: git compares bytes, so that its `?` is half of an `é`."""
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def _lines(data: bytes) -> list[str]:

@@ -7,22 +7,24 @@ expressions would be.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_CLASSES: dict[str, Callable[[str], bool]] = {
-    "alnum": str.isalnum,
-    "alpha": str.isalpha,
-    "digit": str.isdigit,
-    "lower": str.islower,
-    "upper": str.isupper,
-    "space": str.isspace,
-    "punct": lambda char: char.isascii() and char.isprintable() and not char.isalnum() and char != " ",
-    "xdigit": lambda char: char in "0123456789abcdefABCDEF",
-    "blank": lambda char: char in " \t",
-    "cntrl": lambda char: ord(char) < 32 or ord(char) == 127,
-    "graph": lambda char: char.isprintable() and char != " ",
-    "print": str.isprintable,
+_PRINTABLE = frozenset(string.ascii_letters + string.digits + string.punctuation)
+_CLASSES: dict[str, frozenset[str]] = {
+    "alnum": frozenset(string.ascii_letters + string.digits),
+    "alpha": frozenset(string.ascii_letters),
+    "blank": frozenset(" \t"),
+    "cntrl": frozenset(map(chr, [*range(32), 127])),
+    "digit": frozenset(string.digits),
+    "graph": _PRINTABLE,
+    "lower": frozenset(string.ascii_lowercase),
+    "print": _PRINTABLE | {" "},
+    "punct": frozenset(string.punctuation),
+    "space": frozenset(string.whitespace),
+    "upper": frozenset(string.ascii_uppercase),
+    "xdigit": frozenset(string.hexdigits),
 }
 
 
@@ -42,9 +44,14 @@ class _Run:
 
 
 class Pattern:
-    """A compiled pattern; `valid` is False for one with an unclosed set, which matches nothing."""
+    """A compiled pattern; `valid` is False for one with an unclosed set, which matches nothing.
 
-    def __init__(self, text: str) -> None:
+    `prefix` is how many characters are compared before wildcards are looked at: after them `**` counts as
+    if the pattern began there.
+    """
+
+    def __init__(self, text: str, prefix: int = 0) -> None:
+        self.prefix = prefix
         self.tokens: list[_Char | _Run] = []
         self.valid = True
         at = 0
@@ -71,11 +78,12 @@ class Pattern:
         end = at
         while text[end : end + 1] == "*":
             end += 1
-        starts = at == 0 or text[at - 1] == "/"
+        starts = at in (0, self.prefix) or text[at - 1] == "/"
         if end - at > 1 and starts and text[end : end + 1] == "/":
             self.tokens.append(_Run(across=True, whole=True))
             return end + 1
-        self.tokens.append(_Run(across=end - at > 1 and starts and end == len(text)))
+        ends = end == len(text) or text.startswith("\\/", end)
+        self.tokens.append(_Run(across=end - at > 1 and starts and ends))
         return end
 
     def _set(self, text: str, at: int) -> int:
@@ -98,12 +106,12 @@ class Pattern:
         if text.startswith("[:", at) and (end := text.find(":]", at)) > 0:
             named = _CLASSES.get(text[at + 2 : end])
             self.valid = self.valid and named is not None
-            tests.append(named or str.isalnum)
+            tests.append((named or frozenset()).__contains__)
             return end + 2
         low, at = _literal(text, at)
         if text[at : at + 1] == "-" and text[at + 1 : at + 2] not in ("]", ""):
             high, at = _literal(text, at + 1)
-            tests.append(lambda char: low <= char <= high)
+            tests.append(lambda char: char == low or low <= char <= high)
         else:
             tests.append(lambda char: char == low)
         return at

@@ -121,7 +121,7 @@ def _compose(text: str, path: str) -> Any:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = None if mark is None else mark.line + 1
-        message = error.problem or error.context or "not a single document"
+        message = ", ".join(part for part in (error.context, error.problem) if part)
         raise DetectionError(f"invalid YAML: {message}", path=path, line=line) from error
     except RecursionError as error:
         raise DetectionError("invalid YAML: nested too deeply", path=path) from error

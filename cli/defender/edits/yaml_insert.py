@@ -6,6 +6,7 @@ wrong when it is parsed again, and is refused by the proof.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from collections.abc import Mapping as MappingType
@@ -20,7 +21,7 @@ _SAFE_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./*-]*")
 
 def append_item(document: Document, sequence: Sequence, text: str) -> Splice:
     """The insertion of `text` as the last item of a list."""
-    styled = _styled(text, sequence.items)
+    styled = _styled(document, text, sequence.items)
     if sequence.flow:
         at = _end_of(document, sequence.items[-1]) if sequence.items else sequence.end - 1
         return _insertion(document, at, f", {styled}" if sequence.items else styled)
@@ -31,13 +32,14 @@ def append_item(document: Document, sequence: Sequence, text: str) -> Splice:
 def add_list(document: Document, mapping: Mapping, key: str, text: str) -> Splice:
     """The insertion of `key` with a list of the one item `text` as a mapping's last entry."""
     if mapping.flow:
-        styled = f"{key}: [{_quoted(text, chr(39))}]"
+        name = json.dumps(key) if _is_json(document) else key
+        styled = f"{name}: [{_styled(document, text, ())}]"
         if not mapping.entries:
             return _insertion(document, mapping.end - 1, styled)
         return _insertion(document, _end_of(document, mapping.entries[-1][1]), f", {styled}")
     column = _column(document, mapping.entries[0][0].start)
     indent = " " * column
-    lines = f"{key}:{_newline(document)}{indent}  - {_styled(text, ())}"
+    lines = f"{key}:{_newline(document)}{indent}  - {_styled(document, text, ())}"
     last_key, last = mapping.entries[-1]
     is_here = id(last) not in document.shared and not (isinstance(last, Scalar) and last.is_null)
     return _line_after(document, last if is_here else last_key, column, lines)
@@ -89,16 +91,19 @@ def _plain_with(node: Node | None, added: MappingType[int, tuple[Any, ...]]) -> 
     return plain(node)
 
 
-def _styled(text: str, siblings: tuple[Node, ...]) -> str:
-    """The text quoted as its siblings are."""
+def _styled(document: Document, text: str, siblings: tuple[Node, ...]) -> str:
+    """The text quoted as the last of its siblings is; by default with single quotes, in JSON with double."""
     last = siblings[-1] if siblings else None
     if isinstance(last, Scalar) and not last.quoted and _SAFE_PLAIN.fullmatch(text):
         return text
-    return _quoted(text, "'")
+    used = document.text[last.start] if isinstance(last, Scalar) and last.quoted else ""
+    if used == '"' or _is_json(document):
+        return json.dumps(text)
+    return "'" + text.replace("'", "''") + "'"
 
 
-def _quoted(text: str, quote: str) -> str:
-    return quote + text.replace(quote, quote * 2) + quote
+def _is_json(document: Document) -> bool:
+    return document.text.lstrip().startswith("{")
 
 
 def _insertion(document: Document, at: int, text: str) -> Splice:

@@ -28,12 +28,9 @@ _JSON = re.compile(r"([^/]*[-._])?(template|serverless|sam|cloudformation)\.json
 _SERVERLESS = re.compile(r"serverless([-._][^/]*)?\.(ya?ml|json)", re.IGNORECASE)
 _PROGRAM = re.compile(r"serverless\.(ts|[cm]?js)", re.IGNORECASE)
 _FUNCTION_TYPES = (b"AWS::Serverless::Function", b"AWS::Lambda::Function")
-_SERVERLESS_MARKS = re.compile(
-    rb"""^(\xef\xbb\xbf)?[\s{,]*["']?(provider|functions|service)["']?\s*:""", re.MULTILINE
-)
-_TEMPLATE_MARKS = re.compile(
-    rb"""^(\xef\xbb\xbf)?[ \t{,]*["']?(Resources|AWSTemplateFormatVersion)["']?\s*:""", re.MULTILINE
-)
+_KEY = rb"""(?:^(?:\xef\xbb\xbf)?|[{,])[ \t\r\n]*["']?(%s)["']?[ \t]*:"""
+_SERVERLESS_MARKS = re.compile(_KEY % b"provider|functions|service", re.MULTILINE)
+_TEMPLATE_MARKS = re.compile(_KEY % b"Resources|AWSTemplateFormatVersion", re.MULTILINE)
 
 
 class SizedMember(Protocol):
@@ -136,4 +133,4 @@ def is_clearly_template(data: bytes) -> bool:
 
 def is_clearly_service(data: bytes) -> bool:
     """Whether a file has at least two of a service's top-level keys."""
-    return len({found[2] for found in _SERVERLESS_MARKS.finditer(data)}) > 1
+    return len({found[1] for found in _SERVERLESS_MARKS.finditer(data)}) > 1

@@ -1,0 +1,126 @@
+"""Whatever the files hold, reading them ends with a result or with an error of ours."""
+
+from __future__ import annotations
+
+from defender.edits.splice import apply_splices
+from defender.errors import DefenderError
+from defender.iac import declared_functions
+from defender.iac.packaging import packaging_edits
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+WORDS = st.sampled_from(
+    [
+        *("Resources", "Type", "Properties", "Handler", "CodeUri", "AWS::Serverless::Function", "Globals"),
+        *(
+            "Function",
+            "Environment",
+            "Variables",
+            "Parameters",
+            "Default",
+            "Ref",
+            "Fn::Sub",
+            "Code",
+            "ZipFile",
+        ),
+        *("service", "provider", "functions", "handler", "package", "patterns", "exclude", "include", "name"),
+        *(
+            "individually",
+            "true",
+            "module",
+            "custom",
+            "stage",
+            "${self:custom.a}",
+            "${file(a.yml)}",
+            "a",
+            "b",
+        ),
+        *(
+            "${opt:stage, 'dev'}",
+            "!**",
+            "<<",
+            "${self:}",
+            "${self:provider.stage}",
+            "${sls:stage}",
+            "aws",
+            "",
+        ),
+        *(
+            "app.handler",
+            "datadog_lambda.handler.handler",
+            "{{ cookiecutter.x }}",
+            "../x",
+            "null",
+            "environment",
+        ),
+    ]
+)
+TREES = st.recursive(
+    WORDS,
+    lambda inner: st.lists(inner, max_size=4) | st.lists(st.tuples(WORDS, inner), max_size=5),
+    max_leaves=25,
+)
+
+
+def flow(tree: object) -> str:
+    """A tree as YAML in flow style; lists of pairs are mappings, and keys may be doubled."""
+    if isinstance(tree, str):
+        return '"' + tree.replace('"', '\\"') + '"'
+    assert isinstance(tree, list)
+    if tree and isinstance(tree[0], tuple):
+        return "{" + ", ".join(f"{flow(key)}: {flow(value)}" for key, value in tree) + "}"
+    return "[" + ", ".join(flow(item) for item in tree) + "]"
+
+
+def read(archive) -> None:
+    try:
+        declared = declared_functions(archive)
+        for root in {one.task_root for one in declared.functions} - {None}:
+            for edit in packaging_edits(archive, root, declared, ("twistlock/a.so",)):
+                edit.prove(apply_splices(archive.read(edit.path), edit.splices, edit.path))
+    except DefenderError:
+        return
+
+
+FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@FUZZ
+@given(resources=TREES, rest=TREES)
+def test_any_tree_as_a_template(archive_of, resources, rest):
+    text = f"# AWS::Serverless::Function\nResources: {flow(resources)}\nGlobals: {flow(rest)}\n"
+    read(archive_of({"template.yaml": text, "app.py": ""}))
+
+
+@FUZZ
+@given(functions=TREES, package=TREES, custom=TREES)
+def test_any_tree_as_a_service(archive_of, functions, package, custom):
+    text = f"service: s\nfunctions: {flow(functions)}\npackage: {flow(package)}\ncustom: {flow(custom)}\n"
+    read(archive_of({"serverless.yml": text, "a.yml": text, "app.py": ""}))
+
+
+@FUZZ
+@given(text=st.text(alphabet=st.characters(codec="utf-8"), max_size=200), at=st.integers(0, 200))
+def test_any_text_within_a_template(archive_of, text, at):
+    template = (
+        "AWSTemplateFormatVersion: '2010-09-09'\nResources:\n  A:\n    Type: AWS::Serverless::Function\n"
+        "    Properties:\n      Handler: !Sub a.b\n      Environment: {Variables: {A: b}}\n"
+    )
+    read(archive_of({"template.yaml": template[:at] + text + template[at:]}))
+
+
+@FUZZ
+@given(data=st.binary(max_size=200))
+def test_any_bytes(archive_of, data):
+    mark = b"\nResources: AWS::Lambda::Function"
+    read(archive_of({"t.yaml": data + mark, "x.template.json": b"{" + data + mark, "samconfig.toml": data}))
+    read(archive_of({"serverless.yml": b"provider: aws\nfunctions: x\n" + data, ".gitignore": data}))
+
+
+@FUZZ
+@given(text=st.text(alphabet="[]*?!\\/ab#{}(),.$:-'\"\n ~", max_size=60))
+def test_any_pattern(archive_of, text):
+    service = "service: s\nfunctions: {a: {handler: app.h}}\npackage: {patterns: ['!**', %s]}\n"
+    quoted = "'" + text.replace("'", "''").replace("\n", "\n\n") + "'"
+    files = {"serverless.yml": service % quoted, "app.py": "", ".gitignore": text, ".dockerignore": text}
+    read(archive_of(files))
