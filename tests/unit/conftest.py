@@ -6,25 +6,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
-
-
-@dataclass(frozen=True)
-class MemoryMember:
-    """A member's size, which is all that reading infrastructure-as-code asks for."""
-
-    size: int
+from defender.archive.model import Kind, Member
 
 
 @dataclass
 class MemoryArchive:
-    """Files by name; `reads` records which were read."""
+    """Files by name, and symbolic links that nobody may read; `reads` records what was read."""
 
     files: Mapping[str, bytes]
+    links: tuple[str, ...] = ()
     reads: list[str] = field(default_factory=list)
 
     @property
-    def members(self) -> Mapping[str, MemoryMember]:
-        return {name: MemoryMember(len(data)) for name, data in self.files.items()}
+    def members(self) -> Mapping[str, Member]:
+        links = {name: Member(name, Kind.SYMLINK, 0o777, 1) for name in self.links}
+        files = {name: Member(name, Kind.FILE, 0o644, len(data)) for name, data in self.files.items()}
+        return {**files, **links}
 
     def read(self, name: str) -> bytes:
         self.reads.append(name)

@@ -75,6 +75,13 @@ def test_large_files_are_not_read(archive_of):
     assert archive.reads == []
 
 
+def test_symbolic_links_are_not_followed(archive_of):
+    archive = archive_of({"a.yaml": TEMPLATE})
+    archive.links = ("template.yaml", "serverless.yml", "samconfig.toml")
+
+    assert [one.source for one in declared_functions(archive).functions] == ["a.yaml"]
+
+
 def test_a_clear_template_that_does_not_parse_is_an_error(archive_of):
     archive = archive_of({"t/template.yaml": TEMPLATE + "  Broken: [\n"})
 

@@ -144,13 +144,15 @@ def test_other_clouds_and_programs_are_named_in_warnings(archive_of):
     files = {
         "a/serverless.yml": "service: x\nprovider: {name: google}\nfunctions: {f: {handler: http}}\n",
         "b/serverless.ts": "",
+        "cdk.json": "{}",
     }
     found = declared_functions(archive_of(files))
 
     assert found.functions == ()
     assert found.warnings == (
         "a/serverless.yml is for google: its functions are not read",
-        "b/serverless.ts is a program and is not run: its functions are not known",
+        "cdk.json belongs to a program, which is not run: its functions are not known",
+        "b/serverless.ts belongs to a program, which is not run: its functions are not known",
     )
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 from defender.errors import RewriteRefused
-from defender.iac import resolve_handler
-from defender.iac.wrappers import WRAPPERS
+from defender.iac.wrappers import WRAPPERS, resolve_handler
 
 SETTINGS = {
     "Datadog": (

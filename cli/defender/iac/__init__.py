@@ -7,12 +7,5 @@ nothing, fetches nothing and writes nothing; CDK and Terraform programs are not 
 
 from defender.iac.declared import declared_functions
 from defender.iac.model import Declared, DeclaredFunction
-from defender.iac.wrappers import Resolved, resolve_handler
 
-__all__ = [
-    "Declared",
-    "DeclaredFunction",
-    "Resolved",
-    "declared_functions",
-    "resolve_handler",
-]
+__all__ = ["Declared", "DeclaredFunction", "declared_functions"]

@@ -5,28 +5,17 @@ Which files are worth parsing is decided elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable
 
 from defender.edits.yaml import Document, parse
 from defender.iac.folders import Tree
 from defender.iac.generator import blanked, is_generator_template
 from defender.iac.json_document import parse_json
-from defender.iac.search import MAX_BYTES, SizedMember
+from defender.iac.model import Readable
+from defender.iac.search import MAX_BYTES
 from defender.iac.serverless import Service
 
 _INCLUDABLE = (".yml", ".yaml", ".json")
-
-
-class Readable(Protocol):
-    """The part of an archive that matters here."""
-
-    @property
-    def members(self) -> Mapping[str, SizedMember]:
-        """All members by name."""
-
-    def read(self, name: str) -> bytes:
-        """One member's content."""
 
 
 class Documents:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+
+from defender.archive.model import Kind, Member
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|arn:")
 
@@ -23,13 +25,14 @@ def resolve_path(folder: str, relative: str) -> str | None:
 class Tree:
     """The input's files and folders; a ZIP names its folders only now and then, so they are derived."""
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self.files = frozenset(names)
-        self.folders = frozenset(_folders(self.files))
+    def __init__(self, members: Mapping[str, Member]) -> None:
+        self.files = frozenset(name for name, one in members.items() if one.kind is Kind.FILE)
+        empty = (name for name, one in members.items() if one.kind is Kind.FOLDER)
+        self.folders = frozenset((*_folders(self.files), *empty))
 
     def has_file(self, path: str) -> bool:
-        """Whether a member has this name and is not known to hold others."""
-        return path in self.files and path not in self.folders
+        """Whether the member is a file; symbolic links do not count."""
+        return path in self.files
 
     def has_folder(self, path: str) -> bool:
         """Whether something lies in the folder; the input itself is always there."""
@@ -50,3 +53,9 @@ def _folders(names: Iterable[str]) -> Iterator[str]:
             seen.add(folder)
             yield folder
             folder = posixpath.dirname(folder)
+
+
+def is_file(members: Mapping[str, Member], path: str) -> bool:
+    """Whether the member is there and is a file, without looking at all others."""
+    found = members.get(path)
+    return found is not None and found.kind is Kind.FILE

@@ -22,7 +22,8 @@ from defender.edits.ignore import (
 )
 from defender.edits.splice import apply_splices
 from defender.errors import RewriteRefused
-from defender.iac.documents import Readable
+from defender.iac.folders import is_file
+from defender.iac.model import Readable
 from defender.plan import Edit
 
 OWN_IGNORE = b"!*\n"
@@ -71,7 +72,7 @@ def _git_edits(archive: Readable, task_root: str, bundle: tuple[str, ...]) -> It
     sources = {
         source: archive.read(source)
         for folder in _folders_above(task_root)
-        if (source := posixpath.join(folder, ".gitignore")) in archive.members
+        if is_file(archive.members, source := posixpath.join(folder, ".gitignore"))
     }
     if not sources:
         return
@@ -119,7 +120,7 @@ def _single_file_edits(
     parse = docker_rules if ignored is _ignored_like_docker else git_rules
     for folder in _folders_above(task_root):
         source = posixpath.join(folder, name)
-        if source not in archive.members:
+        if not is_file(archive.members, source):
             continue
         data = archive.read(source)
         cut = len(folder) + 1 if folder else 0

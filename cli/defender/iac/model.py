@@ -7,8 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from defender.archive.model import Member
 from defender.errors import DefenderError
+
+
+class Readable(Protocol):
+    """The part of an archive that matters here."""
+
+    @property
+    def members(self) -> Mapping[str, Member]:
+        """All members by name."""
+
+    def read(self, name: str) -> bytes:
+        """One member's content."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,15 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingType
 from typing import Any
 
+from defender.archive.model import Member
 from defender.edits.splice import Splice, apply_splices
 from defender.edits.yaml import Document, Mapping, Sequence
 from defender.edits.yaml_insert import add_list, append_item, plain_item, plain_list, proof
 from defender.errors import RewriteRefused
-from defender.iac.documents import Readable, open_service, parse_for_edit
+from defender.iac.documents import open_service, parse_for_edit
+from defender.iac.folders import is_file
 from defender.iac.ignore_edits import ignore_edits
-from defender.iac.model import Declared, DeclaredFunction
-from defender.iac.search import SizedMember
+from defender.iac.model import Declared, DeclaredFunction, Readable
 from defender.iac.serverless_package import PackageList, PackageRules, package_rules
 from defender.plan import Edit
 
@@ -116,7 +117,7 @@ class _Changed:
         self._changed = changed
 
     @property
-    def members(self) -> MappingType[str, SizedMember]:
+    def members(self) -> MappingType[str, Member]:
         return self._archive.members
 
     def read(self, name: str) -> bytes:
@@ -130,7 +131,7 @@ def _refuse_makefile(archive: Readable, function: DeclaredFunction, task_root: s
     """
     path = posixpath.join(task_root, "Makefile")
     target = f"build-{function.logical_id}"
-    text = archive.read(path).decode("utf-8", "replace") if path in archive.members else ""
+    text = archive.read(path).decode("utf-8", "replace") if is_file(archive.members, path) else ""
     found = re.search(rf"^{re.escape(target)}\s*:(.*(?:\n(?:[\t#].*)?)*)", text, re.MULTILINE)
     if found is None or not _COPIES_ALL.search(found[1]):
         line = None if found is None else text.count("\n", 0, found.start()) + 1

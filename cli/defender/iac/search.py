@@ -10,7 +10,6 @@ import posixpath
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 MAX_BYTES = 1 << 20
 """CloudFormation's own limit for a template."""
@@ -26,19 +25,17 @@ _SKIPPED_FOLDERS = frozenset(
 _YAML = re.compile(r"[^/]*\.(ya?ml|template)", re.IGNORECASE)
 _JSON = re.compile(r"([^/]*[-._])?(template|serverless|sam|cloudformation)\.json", re.IGNORECASE)
 _SERVERLESS = re.compile(r"serverless([-._][^/]*)?\.(ya?ml|json)", re.IGNORECASE)
-_PROGRAM = re.compile(r"serverless\.(ts|[cm]?js)", re.IGNORECASE)
+_PROGRAM = re.compile(r"(serverless\.(ts|[cm]?js)|cdk\.json)", re.IGNORECASE)
 _FUNCTION_TYPES = (b"AWS::Serverless::Function", b"AWS::Lambda::Function")
+_ENVIRONMENT_MARKS = ("pyvenv.cfg", ".dist-info/METADATA")
+_ENDINGS = (
+    *(".yaml", ".yml", ".template", "template.json", "serverless.json", "sam.json", "cloudformation.json"),
+    *("samconfig.toml", "serverless.ts", "serverless.js", "serverless.cjs", "serverless.mjs", "cdk.json"),
+    *(mark.lower() for mark in _ENVIRONMENT_MARKS),
+)
 _KEY = rb"""(?:^(?:\xef\xbb\xbf)?|[{,])[ \t\r\n]*["']?(%s)["']?[ \t]*:"""
 _SERVERLESS_MARKS = re.compile(_KEY % b"provider|functions|service", re.MULTILINE)
 _TEMPLATE_MARKS = re.compile(_KEY % b"Resources|AWSTemplateFormatVersion", re.MULTILINE)
-
-
-class SizedMember(Protocol):
-    """The part of an archive's member that matters here."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of the content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +48,18 @@ class Candidates:
     configs: tuple[str, ...]
     left_out: int
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing can declare a function."""
+        return not (self.templates or self.services or self.programs)
+
 
 def candidates(names: Iterable[str]) -> Candidates:
     """The candidates among all names, skipping folders of dependencies and of build results."""
-    names = list(names)
-    skipped = _environments(names)
+    likely = [name for name in names if name.lower().endswith(_ENDINGS)]
+    skipped = _environments(name for name in likely if name.endswith(_ENVIRONMENT_MARKS))
     found: dict[str, list[str]] = {"template": [], "service": [], "program": [], "config": []}
-    for name in names:
+    for name in likely:
         kind = _kind(posixpath.basename(name))
         if kind is not None and not _is_skipped(posixpath.dirname(name), skipped):
             found[kind].append(name)
