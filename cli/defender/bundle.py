@@ -15,8 +15,8 @@ import msgspec
 
 from defender.archive import AddRaw, Archive, Kind, open_archive, raw_members
 from defender.errors import PackageError, RewriteRefused
-from defender.manifest import FOLDER, NAME, sha256
-from defender.plan import AddFile, AddMember
+from defender.manifest import FOLDER, sha256
+from defender.plan import AddFile, AddMember, DropFile, Plan, Skipped
 from defender.resources import bundle_path, template
 from defender.runtimes.model import Function
 
@@ -101,17 +101,22 @@ def _is_customers(members: Iterable[str], task_root: str, family: str) -> bool:
     return _CUSTOMERS[family] <= names and DESCRIPTION not in names and native
 
 
-def files(
+def install(
     archive: Archive, bundle: Bundle, family: str, task_root: str, on_failure: str, *, replace_bundle: bool
-) -> tuple[AddFile | AddMember, ...]:
+) -> Plan:
     """The bundle's files below one task root, with the settings file that says what a failure means.
 
     Raises RewriteRefused when the folder is there and not ours to replace.
     """
     there = [name for name in archive.members if _below(name, task_root)]
+    dropped: tuple[DropFile, ...] = ()
     if there and _is_customers(archive.members, task_root, family):
-        return _beside_customers(archive, bundle, task_root, replace_bundle)
-    if there:
+        if _is_same(archive, bundle, task_root):
+            return Plan(
+                skipped=(Skipped(posixpath.join(task_root, FOLDER), "bundle.add", "is there already"),)
+            )
+        dropped = _replaced(archive, there, replace_bundle)
+    elif there:
         raise RewriteRefused(
             "the package has a folder named twistlock that is neither ours nor a console's bundle",
             path=there[0],
@@ -124,14 +129,14 @@ def files(
         for raw in bundle.members
     )
     if not bundle.is_ours:
-        return placed
+        return Plan(added=placed, dropped=dropped)
     settings = AddFile(
         posixpath.join(task_root, FOLDER, "_settings.py"),
         template(family, "settings.py.j2", on_failure=on_failure).encode(),
         "bundle.settings",
         f"what happens when the agent can't start: {on_failure}",
     )
-    return (*placed, settings)
+    return Plan(added=(*placed, settings), dropped=dropped)
 
 
 def _below(name: str, task_root: str) -> bool:
@@ -139,22 +144,23 @@ def _below(name: str, task_root: str) -> bool:
     return name == folder or name.startswith(f"{folder}/")
 
 
-def _beside_customers(
-    archive: Archive, bundle: Bundle, task_root: str, replace_bundle: bool
-) -> tuple[AddFile | AddMember, ...]:
-    """Nothing to add when the very same bundle lies there; another one stays unless it is to go."""
-    same = not bundle.is_ours and all(
-        posixpath.join(task_root, name) in archive.members
-        and sha256(archive.read(posixpath.join(task_root, name))) == digest
-        for name, digest in bundle.hashes.items()
-    )
-    if same:
-        return ()
-    hint = "take the folder out of the package" if replace_bundle else "pass that bundle with --bundle"
-    raise RewriteRefused(
-        "the package carries a console's bundle already, another one than is to be embedded",
-        path=posixpath.join(task_root, FOLDER),
-        hint=hint,
+def _is_same(archive: Archive, bundle: Bundle, task_root: str) -> bool:
+    """Whether the very files of the bundle lie there already."""
+    return not bundle.is_ours and not missing_or_changed(archive, bundle, task_root)
+
+
+def _replaced(archive: Archive, there: list[str], replace_bundle: bool) -> tuple[DropFile, ...]:
+    """The files of another bundle, which go only if that was asked for."""
+    if not replace_bundle:
+        raise RewriteRefused(
+            "the package carries a console's bundle already, another one than is to be embedded",
+            path=there[0],
+            hint="--replace-bundle replaces it; --bundle embeds the same again",
+        )
+    return tuple(
+        DropFile(name, "bundle.replace", "part of the bundle that is replaced")
+        for name in there
+        if archive.members[name].kind is Kind.FILE
     )
 
 
@@ -180,15 +186,3 @@ def missing_or_changed(archive: Archive, bundle: Bundle, task_root: str) -> tupl
         if path not in archive.members or sha256(archive.read(path)) != digest:
             wrong.append(path)
     return tuple(wrong)
-
-
-__all__ = [
-    "NAME",
-    "Bundle",
-    "Description",
-    "builtin",
-    "customers",
-    "files",
-    "missing_or_changed",
-    "refuse_incapable",
-]

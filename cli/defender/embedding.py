@@ -42,6 +42,7 @@ class Options:
     choice: Choice
     on_failure: OnFailure = "open"
     customers_bundle: Path | None = None
+    replace_bundle: bool = False
 
 
 class Prepared:
@@ -55,6 +56,7 @@ class Prepared:
             self.archive = self._stack.enter_context(restored(opened))
             self.work = _Work(self.archive, options)
             self.changes = self.work.changes()
+            self.archive.prove(self.changes, lambda after: manifests.reversal(after).changes)
         except BaseException:
             self._stack.close()
             raise
@@ -87,7 +89,7 @@ class _Work:
         self.protections = protect(self.found.functions, options.request, options.choice, self.bundle)
         self.plan = self._plan(self.found, self.declared)
         self.files = plans.file_changes(archive, self.plan)
-        plans.refuse_collisions(archive, self.plan.added)
+        plans.refuse_collisions(archive, self.plan)
 
     def _bundle(self, found: Detection) -> Bundle:
         if self.options.customers_bundle is None:
@@ -97,10 +99,18 @@ class _Work:
     def _plan(self, found: Detection, declared: Declared) -> Plan:
         plan = runtime(found.family).plan(self.archive, found)
         for root in self.roots:
-            added = bundles.files(self.archive, self.bundle, found.family, root, self.options.on_failure)
-            names = [posixpath.relpath(new.path, root or ".") for new in added]
+            bundle = bundles.install(
+                self.archive,
+                self.bundle,
+                found.family,
+                root,
+                self.options.on_failure,
+                replace_bundle=self.options.replace_bundle,
+            )
+            names = [posixpath.relpath(new.path, root or ".") for new in bundle.added]
             names += [manifests.NAME, manifests.BACKUP]
-            plan = plan.plus(Plan(edits=packaging_edits(self.archive, root, declared, names), added=added))
+            packaging = packaging_edits(self.archive, root, declared, names)
+            plan = plan.plus(bundle).plus(Plan(edits=packaging))
         policies = tuple(file for one in self.protections for file in one.files)
         return plan.plus(Plan(added=policies))
 
@@ -111,8 +121,8 @@ class _Work:
 
     def changes(self) -> list[Change]:
         """All changes, the manifests among them."""
-        changes: list[Change] = [Replace(change.path, change.after) for change in self.files]
-        changes += [Drop(drop.path) for drop in self.plan.dropped]
+        changes: list[Change] = [Drop(drop.path) for drop in self.plan.dropped]
+        changes += [Replace(change.path, change.after) for change in self.files]
         for new in self.plan.added:
             changes.append(new.raw if isinstance(new, AddMember) else Add(new.path, new.data, new.mode))
         for root in self.roots:

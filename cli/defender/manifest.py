@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from defender.archive import Archive, Change, Replace, original_data
+from defender.archive import Change, Kind, Replace, Restorable, original_data
 from defender.edits.splice import spans_after, take_out, without_spans
 from defender.errors import PackageError, RewriteRefused
 from defender.plan import FileChange
@@ -112,7 +112,7 @@ def absolute(path: str, task_root: str) -> str:
     return posixpath.normpath(posixpath.join(task_root, path))
 
 
-def task_roots(archive: Archive) -> tuple[str, ...]:
+def task_roots(archive: Restorable) -> tuple[str, ...]:
     """Folders of the archive that carry a manifest; "" is the archive itself."""
     return tuple(
         member.removesuffix(NAME).rstrip("/")
@@ -121,7 +121,7 @@ def task_roots(archive: Archive) -> tuple[str, ...]:
     )
 
 
-def read(archive: Archive, task_root: str) -> Manifest:
+def read(archive: Restorable, task_root: str) -> Manifest:
     """The manifest of one task root; raises PackageError when it is not one of ours."""
     path = posixpath.join(task_root, NAME)
     try:
@@ -154,7 +154,7 @@ class Reversal:
     notes: tuple[str, ...]
 
 
-def reversal(archive: Archive) -> Reversal:
+def reversal(archive: Restorable) -> Reversal:
     """The changes that give back the package as it was, all task roots together.
 
     A file that still is what was written comes back from the backup; one that its owner edited loses
@@ -173,7 +173,7 @@ def reversal(archive: Archive) -> Reversal:
     return Reversal(tuple(changes), tuple(notes))
 
 
-def _backup(archive: Archive, root: str) -> bytes:
+def _backup(archive: Restorable, root: str) -> bytes:
     path = posixpath.join(root, BACKUP)
     if path not in archive.members:
         raise PackageError("the backup is missing, so nothing can be restored from it", path=path)
@@ -184,7 +184,7 @@ def _backup(archive: Archive, root: str) -> bytes:
 class _Undone:
     """One task root's manifest held against the archive as it is now."""
 
-    archive: Archive
+    archive: Restorable
     root: str
     manifest: Manifest
     backup: bytes
@@ -232,14 +232,23 @@ class _Undone:
                 )
             else:
                 names.append(path)
-        return names
+        return names + self._emptied(names)
+
+    def _emptied(self, dropped: list[str]) -> list[str]:
+        """The agent's folder itself, when nobody else has put anything into it."""
+        folder = posixpath.join(self.root, FOLDER)
+        member = self.archive.members.get(folder)
+        rest = {name for name in self.archive.members if name.startswith(f"{folder}/")} - set(dropped)
+        is_empty = member is not None and member.kind is Kind.FOLDER and not rest
+        return [folder] if is_empty else []
 
     def dropped(self, notes: list[str]) -> list[str]:
         """Names that embedding left out and that nobody has put back."""
         names = []
+        ours = {one.path for one in self.manifest.added}
         for entry in self.manifest.dropped:
             path = absolute(entry.path, self.root)
-            if path in self.archive.members:
+            if path in self.archive.members and entry.path not in ours:
                 notes.append(f"{path}: is there again, and stays as it is")
             else:
                 names.append(path)

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 from defender.archive import AddRaw, Archive
 from defender.edits.splice import Splice, apply_splices, in_order
 from defender.errors import RewriteRefused
+
+_T = TypeVar("_T")
 
 
 def _nothing_to_prove(_: bytes) -> None:
@@ -100,22 +103,21 @@ class Plan:
     def plus(self, other: Plan) -> Plan:
         """Both plans as one; what both ask for in the same words is done once."""
         return Plan(
-            *(
-                tuple(dict.fromkeys(mine + theirs))
-                for mine, theirs in (
-                    (self.edits, other.edits),
-                    (self.added, other.added),
-                    (self.dropped, other.dropped),
-                    (self.skipped, other.skipped),
-                    (self.warnings, other.warnings),
-                )
-            )
+            edits=_both(self.edits, other.edits),
+            added=_both(self.added, other.added),
+            dropped=_both(self.dropped, other.dropped),
+            skipped=_both(self.skipped, other.skipped),
+            warnings=_both(self.warnings, other.warnings),
         )
 
     @cached_property
     def edited_paths(self) -> tuple[str, ...]:
         """The files that are edited, in the order of their first edit."""
         return tuple(dict.fromkeys(edit.path for edit in self.edits))
+
+
+def _both(mine: tuple[_T, ...], theirs: tuple[_T, ...]) -> tuple[_T, ...]:
+    return tuple(dict.fromkeys(mine + theirs))
 
 
 def file_changes(archive: Archive, plan: Plan) -> tuple[FileChange, ...]:
@@ -137,10 +139,11 @@ def file_changes(archive: Archive, plan: Plan) -> tuple[FileChange, ...]:
     return tuple(changes)
 
 
-def refuse_collisions(archive: Archive, added: Iterable[AddFile | AddMember]) -> None:
-    """Raise RewriteRefused where a new file would take the place of one that is there."""
-    for new in added:
-        if new.path in archive.members:
+def refuse_collisions(archive: Archive, plan: Plan) -> None:
+    """Raise RewriteRefused where a new file would take the place of one that is there and stays."""
+    dropped = {drop.path for drop in plan.dropped}
+    for new in plan.added:
+        if new.path in archive.members and new.path not in dropped:
             raise RewriteRefused(
                 "the package has a file of this name already",
                 path=new.path,

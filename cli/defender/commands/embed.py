@@ -43,6 +43,7 @@ from defender.report import Report, shared_environment
     help="When the agent can't start: run the function, or fail its invocations.",
 )
 @option("--bundle", type=click.Path(path_type=Path), help="A bundle that a console made (ZIP).")
+@option("--replace-bundle", is_flag=True, help="Replace a bundle of another version in the package.")
 @option("--zip", "as_zip", is_flag=True, help="Pack a folder into a ZIP.")
 @option("--dry-run", is_flag=True, help="Show the changes as a diff, and write nothing.")
 @option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Inputs at a time.")
@@ -66,6 +67,7 @@ def embed(inputs: tuple[Path, ...], **given: Any) -> int:
         choice=choice(given),
         on_failure=given["on_failure"],
         customers_bundle=given["bundle"],
+        replace_bundle=given["replace_bundle"],
     )
     outputs = targets(
         inputs,

@@ -1,0 +1,74 @@
+"""Packages as archives: ZIP files and folders, read and written with only what changed.
+
+The only code that knows the ZIP format. Untouched members are copied as they are, never inflated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from defender.archive.backup import original_data
+from defender.archive.folder import FolderArchive
+from defender.archive.model import (
+    Add,
+    AddRaw,
+    Archive,
+    Change,
+    Drop,
+    Kind,
+    Limits,
+    Member,
+    Replace,
+    Restorable,
+    Target,
+)
+from defender.archive.pieces import FileBytes
+from defender.archive.platform import platform_warnings
+from defender.archive.zip_archive import ZipArchive
+from defender.errors import PackageError
+
+__all__ = [
+    "Add",
+    "AddRaw",
+    "Archive",
+    "Change",
+    "Drop",
+    "Kind",
+    "Limits",
+    "Member",
+    "Replace",
+    "Restorable",
+    "Target",
+    "open_archive",
+    "original_data",
+    "platform_warnings",
+    "raw_members",
+]
+
+
+def raw_members(archive: Archive, names: Iterable[str]) -> tuple[AddRaw, ...]:
+    """Members of a ZIP as they are compressed in it, for putting into another package."""
+    if not isinstance(archive, ZipArchive):
+        raise PackageError("a bundle has to be a ZIP file", path=archive.source)
+    return tuple(archive.raw(name) for name in names)
+
+
+def open_archive(path: Path, limits: Limits = Limits()) -> Archive:  # noqa: B008 - frozen
+    """A ZIP file or a folder as an archive; PackageError when it is neither, or can't be read."""
+    try:
+        if path.is_dir():
+            return FolderArchive(path, limits)
+        if path.exists() and not path.is_file():
+            raise PackageError("is neither a file nor a folder", path=path)
+        data = FileBytes(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise PackageError(f"can't be read: {reason}", path=path) from error
+    try:
+        if not data.size:
+            raise PackageError("the file is empty", path=path)
+        return ZipArchive(path, data, limits)
+    except BaseException:
+        data.close()
+        raise

@@ -1,0 +1,158 @@
+"""Changing a folder in place: prepared beside, journalled, renamed file by file, rolled back if broken off.
+
+A folder can't be exchanged in one step as a file can. While a journal exists, the folder counts as not yet
+changed: the next run puts the old files back. Removing the journal is the one step that makes it new.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from defender.archive.folder_changes import PlannedFolder
+from defender.archive.folder_write import copy_file, write_file
+from defender.archive.model import Kind, Member
+from defender.archive.output import sync, write_failure
+from defender.errors import PackageError
+
+STAGE = ".defender-stage"
+_JOURNAL = "journal.json"
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One file: its new content's hash, if it is to have one, and whether it was there before."""
+
+    name: str
+    new: str | None
+    existed: bool
+
+
+class Journal(msgspec.Struct, frozen=True):
+    """All steps in order, and the folders that did not exist before, outermost first."""
+
+    steps: tuple[Step, ...]
+    made: tuple[str, ...]
+    removed: tuple[str, ...] = ()
+
+
+def write_in_place(
+    root: Path, members: Mapping[str, Member], planned: PlannedFolder, *, durable: bool
+) -> None:
+    """Make the folder what is planned; on any failure it is what it was."""
+    gone = [name for name in members if name not in planned.members]
+    files = [name for name in gone if members[name].kind is not Kind.FOLDER]
+    steps = [Step(name, _hash(data), name in members) for name, data in planned.fresh.items()]
+    steps += [Step(name, None, True) for name in files]
+    journal = Journal(
+        tuple(steps),
+        tuple(name for name in sorted(planned.members) if _is_new_folder(name, members, planned)),
+        tuple(sorted((name for name in gone if members[name].kind is Kind.FOLDER), reverse=True)),
+    )
+    stage = root / STAGE
+    try:
+        _prepare(root, stage, journal, planned, durable=durable)
+        _apply(root, stage, journal)
+        (stage / _JOURNAL).unlink()
+    except BaseException as error:
+        roll_back(root)
+        if isinstance(error, OSError):
+            raise write_failure(error, root) from error
+        raise
+    shutil.rmtree(stage, ignore_errors=True)
+
+
+def _is_new_folder(name: str, members: Mapping[str, Member], planned: PlannedFolder) -> bool:
+    return planned.members[name].kind is Kind.FOLDER and name not in members
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _prepare(root: Path, stage: Path, journal: Journal, planned: PlannedFolder, *, durable: bool) -> None:
+    """New and old files in the stage, then the journal under its name, which makes it count."""
+    stage.mkdir(mode=0o700)
+    for folder in ("new", "old"):
+        (stage / folder).mkdir()
+    for number, step in enumerate(journal.steps):
+        if step.new is not None:
+            write_file(stage / "new" / str(number), planned.fresh[step.name], planned.members[step.name].mode)
+        if step.existed:
+            copy_file(root / step.name, stage / "old" / str(number))
+    draft = stage / "draft"
+    write_file(draft, msgspec.json.encode(journal), 0o600)
+    if durable:
+        for path in sorted(stage.rglob("*")):
+            sync(path)
+    draft.rename(stage / _JOURNAL)
+    if durable:
+        sync(stage)
+
+
+def _apply(root: Path, stage: Path, journal: Journal) -> None:
+    for name in journal.made:
+        (root / name).mkdir(mode=0o755)
+    for number, step in enumerate(journal.steps):
+        if step.new is None:
+            (root / step.name).unlink()
+        else:
+            (stage / "new" / str(number)).replace(root / step.name)
+    for name in journal.removed:
+        (root / name).rmdir()
+
+
+def roll_back(root: Path) -> bool:
+    """Undo what an interrupted run left; whether there was anything to undo.
+
+    Raises PackageError, and changes nothing more, when a file was edited since: the edit is its owner's.
+    """
+    stage = root / STAGE
+    if not stage.is_dir():
+        return False
+    path = stage / _JOURNAL
+    if not path.is_file():
+        shutil.rmtree(stage)  # the run ended before its first change, or after its last
+        return False
+    try:
+        journal = msgspec.json.decode(path.read_bytes(), type=Journal)
+        _refuse_edited(root, stage, journal)
+        _restore(root, stage, journal)
+    except (msgspec.DecodeError, OSError) as error:
+        raise PackageError(f"an interrupted run can't be rolled back: {error}", path=path) from error
+    path.unlink()
+    shutil.rmtree(stage, ignore_errors=True)
+    return True
+
+
+def _refuse_edited(root: Path, stage: Path, journal: Journal) -> None:
+    for number, step in enumerate(journal.steps):
+        if any(part in ("", ".", "..") for part in step.name.split("/")):
+            raise PackageError("the journal names a file outside of the folder", path=stage / _JOURNAL)
+        path, old = root / step.name, stage / "old" / str(number)
+        known = {step.new} | ({_hash(old.read_bytes())} if old.is_file() else set())
+        if path.is_file() and old.is_file() and _hash(path.read_bytes()) not in known:
+            raise PackageError(
+                "the file was edited after an interrupted run, which can't be rolled back over it",
+                path=path,
+                hint=f"the file from before the run is {old}: merge them, then delete {stage}",
+            )
+
+
+def _restore(root: Path, stage: Path, journal: Journal) -> None:
+    """Old files back under their names. Safe to be interrupted: a step done twice changes nothing."""
+    for name in reversed(journal.removed):
+        (root / name).mkdir(exist_ok=True)
+    for number, step in enumerate(journal.steps):
+        old = stage / "old" / str(number)
+        if step.existed and old.is_file():
+            old.replace(root / step.name)
+        elif not step.existed and (root / step.name).is_file():
+            (root / step.name).unlink()
+    for name in reversed(journal.made):
+        folder = root / name
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
