@@ -216,6 +216,14 @@ def test_a_make_target_must_copy_the_bundle(archive_of, recipe, accepted):
     assert raised.value.where == "src/Makefile:2"
 
 
+def test_chalice_projects_are_refused(archive_of):
+    archive = archive_of({"fn/.chalice/config.json": "{}", "fn/app.py": ""})
+
+    with pytest.raises(RewriteRefused, match="Chalice packages only"):
+        packaging_edits(archive, "fn", declared_functions(archive), BUNDLE)
+    assert edited(archive) == {}
+
+
 IGNORE_CASES = [
     ({".gitignore": "*.so\n__pycache__/\n"}, {}),
     ({".gitignore": "twistlock\n"}, {".gitignore": "twistlock\n!/src/twistlock/\n"}),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 from defender.edits.splice import apply_splices
-from defender.errors import DefenderError
+from defender.errors import DefenderError, RewriteRefused
 from defender.iac import declared_functions
 from defender.iac.packaging import packaging_edits
 from hypothesis import HealthCheck, given, settings
@@ -80,6 +81,42 @@ def read(archive) -> None:
                 edit.prove(apply_splices(archive.read(edit.path), edit.splices, edit.path))
     except DefenderError:
         return
+
+
+MEGABYTE = 1_000_000
+HOSTILE = {
+    "blank lines": "\n" * MEGABYTE,
+    "statements": "{%" * (MEGABYTE // 2),
+    "placeholders": "# {{ cookiecutter.x }}\nX: '" + "{{" * (MEGABYTE // 3) + "'",
+    "substitutions": '    Properties: {Handler: !Sub "' + "${x" * (MEGABYTE // 4) + '"}',
+    "variables": 'custom: {x: "' + "${file( " * (MEGABYTE // 9) + '"}',
+    "keys": "A" * MEGABYTE,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_texts_do_not_cost_their_square(archive_of, text):
+    template = "Resources:\n  A:\n    Type: AWS::Serverless::Function\n"
+    config = f"[default.deploy.parameters]\nparameter_overrides = '''{text}'''"
+    service = f"service: s\nfunctions: {{a: {{handler: '${{self:custom.x}}'}}}}\n{text}"
+    read(archive_of({"template.yaml": template + text}))
+    read(archive_of({"template.yaml": template, "samconfig.toml": config}))
+    read(archive_of({"serverless.yml": service}))
+
+
+def test_what_exceeds_the_budget_is_left_out_with_a_warning(archive_of):
+    template = "Resources:\n  A:\n    Type: AWS::Serverless::Function\n#" + "x" * (1 << 19)
+    found = declared_functions(archive_of({f"{number:02}.yaml": template for number in range(20)}))
+
+    assert len(found.functions) == 15
+    assert found.warnings == ("5 further YAML and JSON files were not looked into",)
+
+
+def test_large_ignore_files_are_refused(archive_of):
+    archive = archive_of({".gitignore": "a\n" * 50_000, "app.py": ""})
+
+    with pytest.raises(RewriteRefused, match="too large to be checked"):
+        packaging_edits(archive, "", declared_functions(archive), ("twistlock/a.so",))
 
 
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

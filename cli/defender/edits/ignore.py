@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from defender.edits.splice import Splice
 from defender.edits.wildcard import Pattern
 
+_MAX_LINE = 4096
+"""Longer lines than any path are no rules."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -77,7 +80,8 @@ def _bytewise(text: str) -> str:
 
 def _lines(data: bytes) -> list[str]:
     text = data.decode("utf-8-sig", "surrogateescape")
-    return [line.removesuffix("\r") for line in text.split("\n")]
+    lines = (line.removesuffix("\r") for line in text.split("\n"))
+    return ["" if len(line) > _MAX_LINE else line for line in lines]
 
 
 def _without_trailing_spaces(line: str) -> str:

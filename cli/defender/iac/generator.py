@@ -10,9 +10,8 @@ import re
 
 from defender.iac.lookup import BLANK
 
-_STATEMENT = re.compile(r"\{[%#].*?[%#]\}", re.DOTALL)
-_EXPRESSION = re.compile(r"(?<![$'{])\{\{.*?\}\}", re.DOTALL)
-_QUOTED_EXPRESSION = re.compile(r"(?<=')\{\{.*?\}\}(?=')", re.DOTALL)
+_OPENING = re.compile(r"(?<!\$)\{[%#{]")
+_CLOSING = {"{%": "%}", "{#": "#}", "{{": "}}"}
 _NOT_NEWLINE = re.compile(r"[^\r\n]")
 
 
@@ -23,7 +22,18 @@ def is_generator_template(text: str) -> bool:
 
 def blanked(text: str) -> str:
     """The text with statements as spaces and expressions as placeholders, of the same length."""
-    text = _STATEMENT.sub(lambda found: _NOT_NEWLINE.sub(" ", found[0]), text)
-    for pattern in (_EXPRESSION, _QUOTED_EXPRESSION):
-        text = pattern.sub(lambda found: _NOT_NEWLINE.sub(BLANK, found[0]), text)
-    return text
+    parts = []
+    position = 0
+    unclosed = set()
+    for found in _OPENING.finditer(text):
+        opening = found[0]
+        if found.start() < position or opening in unclosed:
+            continue
+        end = text.find(_CLOSING[opening], found.end())
+        if end < 0:
+            unclosed.add(opening)
+            continue
+        filler = BLANK if opening == "{{" else " "
+        parts += [text[position : found.start()], _NOT_NEWLINE.sub(filler, text[found.start() : end + 2])]
+        position = end + 2
+    return "".join([*parts, text[position:]])

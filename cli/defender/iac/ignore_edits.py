@@ -29,7 +29,8 @@ from defender.plan import Edit
 OWN_IGNORE = b"!*\n"
 """The content of the bundle's `twistlock/.gitignore`."""
 _LIKE_GIT = (".samignore", ".slsignore", ".funcignore")
-_MAX_SAMPLES = 200
+_MAX_SAMPLES = 50
+_MAX_BYTES = 1 << 16
 
 
 def ignore_edits(
@@ -45,6 +46,14 @@ def ignore_edits(
         edits += _single_file_edits(archive, task_root, bundle, name, _ignored_like_git)
     edits += _single_file_edits(archive, task_root, bundle, ".dockerignore", _ignored_like_docker)
     return tuple(edits)
+
+
+def _read(archive: Readable, source: str) -> bytes:
+    """An ignore file's bytes; one of thousands of rules could take minutes to check."""
+    if archive.members[source].size > _MAX_BYTES:
+        hint = "shorten it, or embed the package that is built from the folder"
+        raise RewriteRefused("the file is too large to be checked", path=source, hint=hint)
+    return archive.read(source)
 
 
 def _folders_above(task_root: str) -> Iterator[str]:
@@ -70,7 +79,7 @@ def _samples(archive: Readable, task_root: str) -> list[str]:
 
 def _git_edits(archive: Readable, task_root: str, bundle: tuple[str, ...]) -> Iterator[Edit]:
     sources = {
-        source: archive.read(source)
+        source: _read(archive, source)
         for folder in _folders_above(task_root)
         if is_file(archive.members, source := posixpath.join(folder, ".gitignore"))
     }
@@ -122,7 +131,7 @@ def _single_file_edits(
         source = posixpath.join(folder, name)
         if not is_file(archive.members, source):
             continue
-        data = archive.read(source)
+        data = _read(archive, source)
         cut = len(folder) + 1 if folder else 0
         files = [posixpath.join(task_root, one)[cut:] for one in bundle]
         rules = parse(data)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from defender.edits.yaml import Node, Scalar
 from defender.iac.lookup import BLANK, Value, entries, get
 
+_MAX_LENGTH = 2_000
 _VARIABLE = re.compile(r"\$\{([^!][^}]*)\}")
 
 
@@ -45,14 +46,15 @@ def resolve(node: Node | None, parameters: Parameters) -> Value:
     if node is None:
         return Value()
     name, argument = _function_of(node)
-    if name == "" and isinstance(node, Scalar):
-        if BLANK in node.text:
+    if isinstance(argument, Scalar):
+        if BLANK in argument.text:
             return Value(reason="it is a project generator's placeholder")
-        return Value(node.text)
-    if name == "Ref" and isinstance(argument, Scalar):
-        return parameters.value(argument.text)
-    if name == "Sub" and isinstance(argument, Scalar) and BLANK not in argument.text:
-        return _substituted(argument.text, parameters)
+        if name == "":
+            return Value(argument.text)
+        if name == "Ref":
+            return parameters.value(argument.text)
+        if name == "Sub" and len(argument.text) <= _MAX_LENGTH:
+            return _substituted(argument.text, parameters)
     return Value(reason=f"it is computed at deployment ({name})" if name else "it is no text")
 
 

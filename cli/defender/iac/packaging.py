@@ -41,9 +41,12 @@ def packaging_edits(
     for function in functions:
         if function.build_method == "makefile":
             _refuse_makefile(archive, function, task_root)
+    _refuse_chalice(archive, task_root)
     edits: list[Edit] = []
     for path in declared.services:
-        edits += _service_edits(archive, path, task_root, bundle)
+        # No service packages what lies outside of its own folder.
+        if f"{task_root}/".startswith(f"{posixpath.dirname(path)}/".removeprefix("/")):
+            edits += _service_edits(archive, path, task_root, bundle)
     is_node = any((one.runtime or "").startswith("nodejs") for one in functions)
     return (*edits, *ignore_edits(archive, task_root, bundle, with_npm=is_node))
 
@@ -141,4 +144,18 @@ def _refuse_makefile(archive: Readable, function: DeclaredFunction, task_root: s
             path=path if text else function.source,
             line=line if text else function.line,
             hint='add `cp -r twistlock "$(ARTIFACTS_DIR)"` to the target, or embed the built folder',
+        )
+
+
+def _refuse_chalice(archive: Readable, task_root: str) -> None:
+    """Raise RewriteRefused for a Chalice project: its packager takes three names and no others.
+
+    https://aws.github.io/chalice/topics/packaging.html
+    """
+    path = posixpath.join(task_root, ".chalice/config.json")
+    if is_file(archive.members, path):
+        raise RewriteRefused(
+            "Chalice packages only app.py, chalicelib and vendor, so the folder twistlock would be left out",
+            path=path,
+            hint="embed the deployment package that `chalice package` made",
         )

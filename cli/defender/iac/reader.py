@@ -27,6 +27,7 @@ from defender.iac.search import (
 )
 from defender.iac.serverless import Service
 
+_MAX_PARSED = 8 << 20
 _DEFAULT_TEMPLATES = ("template.yaml", "template.yml", "template.json")
 
 
@@ -43,6 +44,8 @@ class Reader:
         self.files: list[str] = []
         self.services: list[str] = []
         self.errors: list[DefenderError] = []
+        self.left_out = found.left_out
+        self.parsed = 0
 
     def read_all(self) -> None:
         """Fill the lists; errors in files that are clearly ours to read are collected."""
@@ -55,8 +58,8 @@ class Reader:
             self.warnings.append(
                 f"{path} belongs to a program, which is not run: its functions are not known"
             )
-        if self.found.left_out:
-            self.warnings.append(f"{self.found.left_out} further YAML files were not looked into")
+        if self.left_out:
+            self.warnings.append(f"{self.left_out} further YAML and JSON files were not looked into")
 
     def _try(self, found: Iterator[DeclaredFunction]) -> None:
         try:
@@ -67,6 +70,13 @@ class Reader:
     def _data(self, path: str) -> bytes | None:
         """The file's bytes, unless it is larger than any template may be."""
         return self.archive.read(path) if self.archive.members[path].size <= MAX_BYTES else None
+
+    def _may_parse(self, data: bytes) -> bool:
+        """Whether the budget allows one more file: a parser in Python takes seconds for a megabyte."""
+        self.parsed += len(data)
+        if self.parsed > _MAX_PARSED:
+            self.left_out += 1
+        return self.parsed <= _MAX_PARSED
 
     def _configs(self) -> dict[str, SamConfig]:
         """samconfig.toml files by the template that each is about."""
@@ -95,7 +105,7 @@ class Reader:
 
     def _template(self, path: str, configs: Mapping[str, SamConfig]) -> Iterator[DeclaredFunction]:
         data = self._data(path)
-        if data is None or not has_functions(data):
+        if data is None or not has_functions(data) or not self._may_parse(data):
             return
         document = self._document(path, is_clearly_template(data))
         if document is None:
@@ -113,7 +123,7 @@ class Reader:
 
     def _service(self, path: str) -> Iterator[DeclaredFunction]:
         data = self._data(path)
-        if data is None or not is_clearly_service(data):
+        if data is None or not is_clearly_service(data) or not self._may_parse(data):
             return
         document = self._document(path, is_clearly_service(data))
         if document is None:

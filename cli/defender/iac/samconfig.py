@@ -17,8 +17,8 @@ from defender.errors import DetectionError
 
 _COMMANDS = ("deploy", "build", "package", "global")
 _LINE = re.compile(r"\(at line (\d+)")
-_OLD_FORM = re.compile(r"ParameterKey=([^,\s]+),ParameterValue=(\"(?:[^\"\\]|\\.)*\"|\S*)")
-_PAIR = re.compile(r"([A-Za-z0-9]+)=(\"(?:[^\"\\]|\\.)*\"|'[^']*'|\S*)")
+_OLD_FORM = re.compile(r"ParameterKey=([^,\s]{1,255}),ParameterValue=(\"(?:[^\"\\]|\\.)*\"|\S*)")
+_PAIR = re.compile(r"(?<![A-Za-z0-9])([A-Za-z0-9]{1,255})=(\"(?:[^\"\\]|\\.)*\"|'[^']*'|\S*)")
 
 
 @dataclass(frozen=True, slots=True)

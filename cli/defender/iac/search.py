@@ -33,7 +33,8 @@ _ENDINGS = (
     *("samconfig.toml", "serverless.ts", "serverless.js", "serverless.cjs", "serverless.mjs", "cdk.json"),
     *(mark.lower() for mark in _ENVIRONMENT_MARKS),
 )
-_KEY = rb"""(?:^(?:\xef\xbb\xbf)?|[{,])[ \t\r\n]*["']?(%s)["']?[ \t]*:"""
+# Bounded runs of blanks: a megabyte of them must not cost its square.
+_KEY = rb"""(?:^(?:\xef\xbb\xbf)?|[{,])[ \t]{0,80}["']?(%s)["']?[ \t]{0,80}:"""
 _SERVERLESS_MARKS = re.compile(_KEY % b"provider|functions|service", re.MULTILINE)
 _TEMPLATE_MARKS = re.compile(_KEY % b"Resources|AWSTemplateFormatVersion", re.MULTILINE)
 

@@ -21,6 +21,7 @@ from defender.iac.variables import Place
 _LISTS = ("exclude", "include", "patterns")
 _EXTENDED_GLOB = re.compile(r"[!@+?*]\(|\(.*\|")
 _MAX_BRACES = 200
+_MAX_LENGTH = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +142,9 @@ def _is_packaged(file: str, ordered: list[str | None]) -> bool:
 
 
 def _fits(pattern: str, file: str) -> bool | None:
-    """Whether a glob fits; None for extended globs, which are not evaluated."""
+    """Whether a glob fits; None for extended globs, which are not evaluated, and overlong ones."""
     pattern = pattern.removeprefix("./")
-    if _EXTENDED_GLOB.search(pattern):
+    if len(pattern) > _MAX_LENGTH or _EXTENDED_GLOB.search(pattern):
         return None
     alternatives = _braces(pattern)
     if alternatives is None:

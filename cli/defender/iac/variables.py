@@ -23,7 +23,7 @@ _FILE = re.compile(r"file\(\s*([^()]+?)\s*\)(?::(.*))?", re.DOTALL)
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"", re.DOTALL)
 _MAX_STEPS = 20_000
 _MAX_DEPTH = 25
-_MAX_LENGTH = 20_000
+_MAX_LENGTH = 2_000
 DEFAULT_STAGE = "dev"
 
 
@@ -58,6 +58,8 @@ class Variables:
         if node is None:
             return None
         if isinstance(node, Scalar) and not node.tag and (found := _WHOLE.fullmatch(node.text)):
+            if len(found[1]) > _MAX_LENGTH:
+                return None
             return self._node_of(found[1])
         return Place(node, document)
 
@@ -89,6 +91,8 @@ class Variables:
         if BLANK in text:
             return Value(reason="it is a project generator's placeholder")
         assumed: list[str] = []
+        if len(text) > _MAX_LENGTH:
+            return Value(reason="it is too long")
         while (found := _INNERMOST.search(text)) is not None:
             value = self._variable(found[1])
             if value.text is None:
