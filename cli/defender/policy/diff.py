@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from defender.policy.inputs import Given, alike
-from defender.policy.model import Policy
+from defender.policy.model import Policy, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,8 @@ def _shown(value: Any) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Rule):
+        return f'"{value.name}"'
     if is_dataclass(value) and not isinstance(value, type):
         parts = ((field.name, getattr(value, field.name)) for field in fields(value))
         return ", ".join(f"{name} {_shown(item)}" for name, item in parts if item not in (None, ()))

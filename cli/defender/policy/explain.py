@@ -23,9 +23,9 @@ from defender.policy.model import (
 )
 
 _CONSEQUENCES = {
-    Effect.ALERT: "it goes ahead, with an audit",
-    Effect.PREVENT: "it fails, with an audit",
-    Effect.BLOCK: "it fails, with an audit, and the runtime process ends",
+    Effect.ALERT: "a denied call goes ahead, with an audit",
+    Effect.PREVENT: "a denied call fails, with an audit",
+    Effect.BLOCK: "a denied call fails, with an audit, and the runtime process ends",
 }
 
 
@@ -96,16 +96,17 @@ def _sentences(section: Section) -> Iterator[str]:
 
 
 def _processes(section: Processes) -> Iterator[str]:
+    program = "any other program" if section.deny or section.crypto_miners else "any program"
     if section.deny:
         yield f"denied: starting {_listed(section.deny)}"
     if section.crypto_miners:
         yield "denied: starting a known crypto miner"
     if section.block_all:
-        yield "denied: starting any other program; the main process, the runtime, is not concerned"
+        yield f"denied: starting {program}; the main process, the runtime, is not concerned"
     elif section.allow:
         yield f"allowed: starting {_listed(section.allow)}; any other program is denied"
     else:
-        yield "allowed: starting any other program"
+        yield f"allowed: starting {program}"
 
 
 def _network(section: Network) -> Iterator[str]:

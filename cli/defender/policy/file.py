@@ -6,6 +6,7 @@ It never writes; see `writing` for that. What a valid policy does wrongly is `li
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -45,6 +46,11 @@ class Source:
         at = self.positions.key if problem.on_key else self.positions.value
         line, column = at(self._as_written(problem.place))
         return replace(problem, line=line, column=column)
+
+    def sorted(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+        """Problems with their places, in the order of the file's lines."""
+        placed = [self.placed(problem) for problem in problems]
+        return tuple(sorted(placed, key=lambda problem: (problem.line or 0, problem.column or 0)))
 
     def _as_written(self, place: Place) -> Place:
         """A selector of the only collection may stand in the rule itself."""
@@ -102,7 +108,7 @@ def parse(data: bytes, path: str) -> Source:
     reader = _Reader()
     policy = reader.policy(raw)
     source = Source(path, policy, (), positions)
-    return replace(source, problems=tuple(source.placed(item) for item in reader.problems))
+    return replace(source, problems=source.sorted(reader.problems))
 
 
 def decoded(data: bytes, path: str) -> str:
@@ -122,7 +128,7 @@ def _toml(text: str, path: str) -> dict[str, object]:
     except tomllib.TOMLDecodeError as error:
         message = str(error)
         place = _TOML_PLACE.search(message)
-        line, column = text.count("\n") + 1, None
+        line, column = text.rstrip().count("\n") + 1, None
         if place and place[1]:
             line, column = int(place[1]), int(place[2])
         message = _TOML_PLACE.sub("", message)

@@ -22,10 +22,9 @@ _NAME = re.compile(r"[A-Za-z0-9_-]*")
 
 def check(source: Source) -> tuple[Problem, ...]:
     """Everything wrong or doubtful in a policy file, in the order of its lines."""
-    found = source.problems
-    if not any(problem.severity is Severity.ERROR for problem in found):
-        found += tuple(source.placed(problem) for problem in lint(source.policy))
-    return tuple(sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0)))
+    if any(problem.severity is Severity.ERROR for problem in source.problems):
+        return source.problems
+    return source.sorted(lint(source.policy))
 
 
 def lint(policy: Policy) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ given out.
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
@@ -51,9 +52,12 @@ def plain(rule: Rule, *, listed: bool = False) -> Plain:
 
 
 def _selection(collection: Collection) -> Plain:
-    found = {"functions": list(collection.functions), "regions": list(collection.regions)}
-    if collection.accounts != EVERYTHING.accounts:
-        found["accounts"] = list(collection.accounts)
+    """Functions always, so that a rule shows for what it is; the rest where it restricts."""
+    found = {"functions": list(collection.functions)}
+    for selector in ("regions", "accounts"):
+        patterns = getattr(collection, selector)
+        if patterns != getattr(EVERYTHING, selector):
+            found[selector] = list(patterns)
     return found
 
 
@@ -115,13 +119,9 @@ def _changed(policy: Policy, onto: str) -> str:
     try:
         document = tomlkit.parse(onto)
         old = document.get("rule", [])
-        tables = {str(table.get("name")): table for table in reversed(old)}
-        wanted = [_rule_table(rule, tables.get(rule.name)) for rule in policy.rules]
-        if len(wanted) != len(old) or any(new is not table for new, table in zip(wanted, old, strict=True)):
-            array = tomlkit.aot()
-            for table in wanted:
-                array.append(table)
-            document["rule"] = array
+        unused = list(old)
+        wanted = [_rule_table(rule, _taken(unused, rule.name)) for rule in policy.rules]
+        _arrange(document, old, wanted)
         for key in [key for key in document if key != "rule"]:
             del document[key]
         return document.as_string()
@@ -129,12 +129,33 @@ def _changed(policy: Policy, onto: str) -> str:
         raise PolicyError(f"the file to be changed can't be changed: {error}") from error
 
 
-def _rule_table(rule: Rule, table: Any) -> Any:
+def _arrange(document: Any, old: Any, wanted: list[Any]) -> None:
+    """Make `wanted` the tables of rules; a new array, which costs white space, only where it must be."""
     import tomlkit
 
-    found = tomlkit.table() if table is None else table
-    _set(found, plain(rule, listed="collections" in found))
-    return found
+    if not wanted:
+        document.pop("rule", None)
+        return
+    if not old or any(map(operator.is_not, wanted, old)) or len(wanted) < len(old):
+        document["rule"] = tomlkit.aot()
+        old = []
+    for table in wanted[len(old) :]:
+        document["rule"].append(table)
+
+
+def _taken(tables: list[Any], name: str) -> Any:
+    """The first table of that name, taken out of the list, so that no two rules get the same."""
+    found = next((index for index, table in enumerate(tables) if table.get("name") == name), None)
+    return None if found is None else tables.pop(found)
+
+
+def _rule_table(rule: Rule, table: Any) -> Any:
+    if table is None:
+        found = _item(plain(rule))
+        found.trivia.indent = "\n"  # an empty line before it
+        return found
+    _set(table, plain(rule, listed="collections" in table))
+    return table
 
 
 def _set(table: Any, wanted: Plain) -> None:
@@ -143,7 +164,7 @@ def _set(table: Any, wanted: Plain) -> None:
         del table[key]
     for key, value in wanted.items():
         old = table.get(key)
-        if old == value:
+        if old == value or (old is None and _says_nothing(value)):
             continue
         if isinstance(value, dict) and isinstance(old, dict):
             _set(table[key], value)
@@ -157,7 +178,7 @@ def _says_nothing(value: Any) -> bool:
     """Whether a value is a default written out, so that it can stay."""
     if isinstance(value, dict):
         return all(item == "disable" or _says_nothing(item) for item in value.values())
-    return value in ([], False)
+    return value in ([], False, ["*"])
 
 
 def _set_list(table: Any, key: str, wanted: list[Any]) -> None:
