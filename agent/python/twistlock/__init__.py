@@ -1,0 +1,1 @@
+"""The Serverless Defender, embedded into this function by `defender embed`."""

@@ -1,0 +1,108 @@
+"""Starts the native core when it is imported, and wraps the function's handler.
+
+Use it as the manual says, as the first thing of the handler's file:
+
+    import twistlock.serverless
+
+    @twistlock.serverless.handler
+    def handler(event, context): ...
+
+or as a call, `handler = twistlock.serverless.handler(handler)`. No policy is read or judged here: that is the
+core's work. The source is compiled at every cold start (a function's folder is read-only), so it is short, and
+it imports what the runtime has loaded anyway, and ctypes. It runs on Python 3.6 and later.
+"""
+
+import os
+import sys
+
+from . import bootstrap
+
+_FOLDER = os.path.dirname(os.path.abspath(__file__))
+# What tw_start answers (defender.h).
+_DISABLED = 1
+_E_ALREADY = -1
+
+# "enforcing", "disabled" (there is nothing to enforce for this function) or "failed".
+status = "failed"
+# Why it is so, in one line.
+reason = ""
+# What is to happen after "failed": "open" or "closed".
+on_failure = "open"
+
+
+def handler(function):
+    """Return `function` wrapped: the core is told when an invocation starts and ends, all else stays as it is.
+
+    What can't be called, and what is wrapped already, comes back as it is.
+    """
+    try:
+        return bootstrap.wrap(function)
+    except Exception as error:
+        _complain("the handler can't be wrapped: %r" % (error,))
+        return function
+
+
+def is_protected(candidate):
+    """Tell whether `candidate` itself is the wrapper that `handler` returns, and not something around it."""
+    return getattr(candidate, "__twistlock__", None) is candidate
+
+
+def _start():
+    global status, reason
+    path = os.path.join(_FOLDER, _library())
+    if not os.path.exists(path):
+        raise OSError("its library is missing: %s" % path)
+    import ctypes
+
+    # A call that gives the interpreter's lock away may wait for it behind busy threads: PyDLL keeps it.
+    core = ctypes.PyDLL(path)
+    message = ctypes.create_string_buffer(512)
+    start = core.tw_start_flat
+    start.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t)
+    runtime = "python%d.%d" % sys.version_info[:2]
+    result = start(os.environb.get(b"TW_POLICY"), os.fsencode(_FOLDER), runtime.encode(), message, len(message))
+    reason = message.value.decode("utf-8", "replace")
+    if result < 0 and result != _E_ALREADY:
+        raise ValueError(reason)
+    core.tw_invocation_begin.argtypes = (ctypes.c_char_p,)
+    core.tw_invocation_begin.restype = core.tw_invocation_end.restype = None
+    bootstrap.connect(core.tw_invocation_begin, core.tw_invocation_end)
+    status = "disabled" if result == _DISABLED else "enforcing"
+
+
+def _library():
+    """Name the core's file for this machine; raise OSError where there is none."""
+    system = os.uname() if hasattr(os, "uname") else None
+    if system is None or system.sysname != "Linux":
+        raise OSError("it runs on Linux only")
+    try:
+        libc = os.confstr("CS_GNU_LIBC_VERSION")
+    except (ValueError, OSError):
+        libc = None
+    if not libc:
+        raise OSError("this Python's C library is not glibc (musl, as in Alpine images, is not supported)")
+    return "libdefender-linux-%s.so" % system.machine
+
+
+def _complain(what):
+    global reason
+    reason = " ".join(what.split())
+    consequence = "every invocation will fail" if on_failure == "closed" else "the function runs unprotected"
+    line = 'defender: NOT PROTECTED: %s; %s (on_failure = "%s")\n' % (reason, consequence, on_failure)
+    try:
+        os.write(2, line.encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass  # Nobody listens: there is no other place to say it.
+
+
+try:
+    from ._settings import on_failure
+except Exception as error:
+    _complain("twistlock/_settings.py can't be read: %r" % (error,))
+
+try:
+    _start()
+except Exception as error:
+    _complain("the agent could not start: %s" % (error,))
+    if on_failure == "closed":
+        bootstrap.refuse("this function may not run unprotected, and %s" % reason)
