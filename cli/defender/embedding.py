@@ -98,6 +98,7 @@ class _Work:
 
     def _plan(self, found: Detection, declared: Declared) -> Plan:
         plan = runtime(found.family).plan(self.archive, found)
+        names: dict[str, list[str]] = {}
         for root in self.roots:
             bundle = bundles.install(
                 self.archive,
@@ -107,10 +108,10 @@ class _Work:
                 self.options.on_failure,
                 replace_bundle=self.options.replace_bundle,
             )
-            names = [posixpath.relpath(new.path, root or ".") for new in bundle.added]
-            names += [manifests.NAME, manifests.BACKUP]
-            packaging = packaging_edits(self.archive, root, declared, names)
-            plan = plan.plus(bundle).plus(Plan(edits=packaging))
+            names[root] = [posixpath.relpath(new.path, root or ".") for new in bundle.added]
+            names[root] += [manifests.NAME, manifests.BACKUP]
+            plan = plan.plus(bundle)
+        plan = plan.plus(Plan(edits=packaging_edits(self.archive, names, declared)))
         policies = tuple(file for one in self.protections for file in one.files)
         return plan.plus(Plan(added=policies))
 

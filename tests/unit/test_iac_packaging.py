@@ -21,17 +21,22 @@ functions:
 """
 
 
-def edited(archive, root: str = "") -> dict[str, bytes]:
+def edits_of(archive, *roots: str):
+    return packaging_edits(archive, dict.fromkeys(roots, BUNDLE), declared_functions(archive))
+
+
+def edited(archive, *roots: str) -> dict[str, bytes]:
     """The new content of every file that is edited; running a second time must ask for nothing."""
+    roots = roots or ("",)
     changed = {}
-    for edit in packaging_edits(archive, root, declared_functions(archive), BUNDLE):
+    for edit in edits_of(archive, *roots):
         before = archive.read(edit.path)
         after = apply_splices(before, edit.splices, edit.path)
         edit.prove(after)
         assert all(splice.start == splice.end for splice in edit.splices)
         changed[edit.path] = after
     again = type(archive)({**archive.files, **changed})
-    assert packaging_edits(again, root, declared_functions(again), BUNDLE) == ()
+    assert edits_of(again, *roots) == ()
     return changed
 
 
@@ -134,6 +139,36 @@ def test_the_pattern_is_relative_to_the_service(archive_of):
     assert edited(archive_of(files), "backend") == {}
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "  patterns:\n    - '!**'\n",
+            "  patterns:\n    - '!**'\n    - 'a/twistlock/**'\n    - 'b/twistlock/**'\n",
+        ),
+        (
+            "  exclude: ['**']",
+            "  exclude: ['**']\n  include:\n    - 'a/twistlock/**'\n    - 'b/twistlock/**'",
+        ),
+        (
+            "  exclude: ['**']\n  include: []",
+            "  exclude: ['**']\n  include: ['a/twistlock/**', 'b/twistlock/**']",
+        ),
+    ],
+)
+def test_several_task_roots_share_one_edit(archive_of, before, after):
+    text = "service: s\nfunctions:\n  a: {handler: x.y, module: a}\n  b: {handler: x.y, module: b}\n"
+    head = text + "package:\n  individually: true\n"
+    files = {"a/x.py": "", "b/x.py": "", ".gitignore": "twistlock", ".dockerignore": "**/twistlock\n"}
+    changed = edited(archive_of({"serverless.yml": head + before, **files}), "a", "b")
+
+    assert changed == {
+        "serverless.yml": (head + after).encode(),
+        ".gitignore": b"twistlock\n!/a/twistlock/\n!/b/twistlock/\n",
+        ".dockerignore": b"**/twistlock\n!a/twistlock\n!a/twistlock/**\n!b/twistlock\n!b/twistlock/**\n",
+    }
+
+
 def test_lists_in_an_included_file_are_extended_there(archive_of):
     files = {
         "serverless.yml": SERVICE + "package: ${file(package.yml):rules}\n",
@@ -173,7 +208,7 @@ def test_rules_that_cannot_be_extended_safely_are_refused(archive_of, package):
     archive = archive_of({"serverless.yml": SERVICE + own + package, "app.py": ""})
 
     with pytest.raises(RewriteRefused) as raised:
-        packaging_edits(archive, "", declared_functions(archive), BUNDLE)
+        edits_of(archive, "")
     assert raised.value.path == "serverless.yml"
     assert raised.value.line is not None
     assert raised.value.hint
@@ -212,7 +247,7 @@ def test_a_make_target_must_copy_the_bundle(archive_of, recipe, accepted):
         assert edited(archive, "src") == {}
         return
     with pytest.raises(RewriteRefused, match="make target build-Orders") as raised:
-        packaging_edits(archive, "src", declared_functions(archive), BUNDLE)
+        edits_of(archive, "src")
     assert raised.value.where == "src/Makefile:2"
 
 
@@ -220,7 +255,7 @@ def test_chalice_projects_are_refused(archive_of):
     archive = archive_of({"fn/.chalice/config.json": "{}", "fn/app.py": ""})
 
     with pytest.raises(RewriteRefused, match="Chalice packages only"):
-        packaging_edits(archive, "fn", declared_functions(archive), BUNDLE)
+        edits_of(archive, "fn")
     assert edited(archive) == {}
 
 

@@ -76,9 +76,9 @@ def flow(tree: object) -> str:
 def read(archive) -> None:
     try:
         declared = declared_functions(archive)
-        for root in {one.task_root for one in declared.functions} - {None}:
-            for edit in packaging_edits(archive, root, declared, ("twistlock/a.so",)):
-                edit.prove(apply_splices(archive.read(edit.path), edit.splices, edit.path))
+        roots = [one.task_root for one in declared.functions if one.task_root is not None]
+        for edit in packaging_edits(archive, dict.fromkeys(roots, ("twistlock/a.so",)), declared):
+            edit.prove(apply_splices(archive.read(edit.path), edit.splices, edit.path))
     except DefenderError:
         return
 
@@ -116,7 +116,7 @@ def test_large_ignore_files_are_refused(archive_of):
     archive = archive_of({".gitignore": "a\n" * 50_000, "app.py": ""})
 
     with pytest.raises(RewriteRefused, match="too large to be checked"):
-        packaging_edits(archive, "", declared_functions(archive), ("twistlock/a.so",))
+        packaging_edits(archive, {"": ("twistlock/a.so",)}, declared_functions(archive))
 
 
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

@@ -1,4 +1,4 @@
-"""Insertions into YAML: an item at a list's end, a list as a mapping's new entry, and the proof of both.
+"""Insertions into YAML: items at a list's end, a list as a mapping's new entry, and the proof of both.
 
 Follows the file's indentation, quotes and line ends. What can't be written as a pure insertion comes out
 wrong when it is parsed again, and is refused by the proof.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from collections.abc import Mapping as MappingType
 from typing import Any
 
@@ -19,30 +19,32 @@ from defender.errors import DetectionError, RewriteRefused
 _SAFE_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./*-]*")
 
 
-def append_item(document: Document, sequence: Sequence, text: str) -> Splice:
-    """The insertion of `text` as the last item of a list."""
-    styled = _styled(document, text, sequence.items)
+def append_items(document: Document, sequence: Sequence, texts: Iterable[str]) -> Splice:
+    """The insertion of texts as the last items of a list."""
+    styled = [_styled(document, text, sequence.items) for text in texts]
+    if sequence.flow and not sequence.items:
+        return _insertion(document, sequence.end - 1, ", ".join(styled))
+    last = sequence.items[-1]
     if sequence.flow:
-        at = _end_of(document, sequence.items[-1]) if sequence.items else sequence.end - 1
-        return _insertion(document, at, f", {styled}" if sequence.items else styled)
+        return _insertion(document, _end_of(document, last), "".join(f", {text}" for text in styled))
     dash = document.text.rfind("-", 0, sequence.items[0].start + 1)
-    return _line_after(document, sequence.items[-1], _column(document, dash), f"- {styled}")
+    return _lines_after(document, last, _column(document, dash), [f"- {text}" for text in styled])
 
 
-def add_list(document: Document, mapping: Mapping, key: str, text: str) -> Splice:
-    """The insertion of `key` with a list of the one item `text` as a mapping's last entry."""
+def add_list(document: Document, mapping: Mapping, key: str, texts: Iterable[str]) -> Splice:
+    """The insertion of `key` with a list of texts as a mapping's last entry."""
+    styled = [_styled(document, text, ()) for text in texts]
     if mapping.flow:
         name = json.dumps(key) if _is_json(document) else key
-        styled = f"{name}: [{_styled(document, text, ())}]"
+        entry = f"{name}: [{', '.join(styled)}]"
         if not mapping.entries:
-            return _insertion(document, mapping.end - 1, styled)
-        return _insertion(document, _end_of(document, mapping.entries[-1][1]), f", {styled}")
+            return _insertion(document, mapping.end - 1, entry)
+        return _insertion(document, _end_of(document, mapping.entries[-1][1]), f", {entry}")
     column = _column(document, mapping.entries[0][0].start)
-    indent = " " * column
-    lines = f"{key}:{_newline(document)}{indent}  - {_styled(document, text, ())}"
     last_key, last = mapping.entries[-1]
     is_here = id(last) not in document.shared and not (isinstance(last, Scalar) and last.is_null)
-    return _line_after(document, last if is_here else last_key, column, lines)
+    lines = [f"{key}:", *(f"  - {text}" for text in styled)]
+    return _lines_after(document, last if is_here else last_key, column, lines)
 
 
 def proof(
@@ -76,9 +78,9 @@ def plain_item(text: str) -> tuple[str, str, str, bool]:
     return ("scalar", "", text, False)
 
 
-def plain_list(key: str, text: str) -> tuple[Any, Any]:
-    """A new entry with a list of one item as `plain` gives it."""
-    return plain_item(key), ("sequence", "", [plain_item(text)])
+def plain_list(key: str, texts: Iterable[str]) -> tuple[Any, Any]:
+    """A new entry with a list of texts as `plain` gives it."""
+    return plain_item(key), ("sequence", "", [plain_item(text) for text in texts])
 
 
 def _plain_with(node: Node | None, added: MappingType[int, tuple[Any, ...]]) -> Any:
@@ -110,13 +112,14 @@ def _insertion(document: Document, at: int, text: str) -> Splice:
     return Splice.insert(document.byte_offset(at), text.encode())
 
 
-def _line_after(document: Document, node: Node, column: int, line: str) -> Splice:
-    """A new line below the last line of `node`; a comment behind it stays where it is."""
+def _lines_after(document: Document, node: Node, column: int, lines: Iterable[str]) -> Splice:
+    """New lines below the last line of `node`; a comment behind it stays where it is."""
     end = document.text.find("\n", _end_of(document, node))
-    indented = " " * column + line
+    newline = _newline(document)
+    indented = [" " * column + line for line in lines]
     if end < 0:
-        return _insertion(document, len(document.text), _newline(document) + indented)
-    return _insertion(document, end + 1, indented + _newline(document))
+        return _insertion(document, len(document.text), "".join(newline + line for line in indented))
+    return _insertion(document, end + 1, "".join(line + newline for line in indented))
 
 
 def _end_of(document: Document, node: Node) -> int:

@@ -8,7 +8,7 @@ that a parent's rule leaves out.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 
 from defender.edits.ignore import (
     LeftOut,
@@ -20,7 +20,6 @@ from defender.edits.ignore import (
     ignored_by_docker,
     ignored_by_git,
 )
-from defender.edits.splice import apply_splices
 from defender.errors import RewriteRefused
 from defender.iac.folders import is_file
 from defender.iac.model import Readable
@@ -34,18 +33,23 @@ _MAX_BYTES = 1 << 16
 
 
 def ignore_edits(
-    archive: Readable, task_root: str, bundle: tuple[str, ...], *, with_npm: bool = False
+    archive: Readable, bundles: Mapping[str, tuple[str, ...]], npm_roots: Container[str | None] = ()
 ) -> tuple[Edit, ...]:
-    """The lines to append to ignore files of the task root and the folders above it.
+    """The lines to append to ignore files of task roots and the folders above them.
 
-    `bundle` has the new files' names below the task root. A file that leaves out all of the function's
-    own code is left alone. Raises RewriteRefused where lines at its end do not help.
+    `bundles` has, by task root, the new files' names below it; npm's ignore files count for `npm_roots`.
+    A file that leaves out all of a function's own code is left alone. Raises RewriteRefused where lines
+    at its end do not help.
     """
-    edits = list(_git_edits(archive, task_root, bundle))
-    for name in (*_LIKE_GIT, *((".npmignore",) if with_npm else ())):
-        edits += _single_file_edits(archive, task_root, bundle, name, _ignored_like_git)
-    edits += _single_file_edits(archive, task_root, bundle, ".dockerignore", _ignored_like_docker)
-    return tuple(edits)
+    lines: dict[str, list[str]] = {}
+    for root, bundle in bundles.items():
+        found = list(_git_lines(archive, root, bundle))
+        for name in (*_LIKE_GIT, *((".npmignore",) if root in npm_roots else ())):
+            found += _single_file_lines(archive, root, bundle, name, _ignored_like_git)
+        found += _single_file_lines(archive, root, bundle, ".dockerignore", _ignored_like_docker)
+        for source, line in found:
+            lines.setdefault(source, []).append(line)
+    return tuple(_edit(source, archive.read(source), added) for source, added in lines.items())
 
 
 def _read(archive: Readable, source: str) -> bytes:
@@ -77,7 +81,8 @@ def _samples(archive: Readable, task_root: str) -> list[str]:
     return found
 
 
-def _git_edits(archive: Readable, task_root: str, bundle: tuple[str, ...]) -> Iterator[Edit]:
+def _git_lines(archive: Readable, task_root: str, bundle: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Lines by ignore file that make git take in one bundle."""
     sources = {
         source: _read(archive, source)
         for folder in _folders_above(task_root)
@@ -89,18 +94,16 @@ def _git_edits(archive: Readable, task_root: str, bundle: tuple[str, ...]) -> It
     if all(ignored_by_git(name, rules) for name in _samples(archive, task_root)):
         return
     own = posixpath.join(task_root, "twistlock/.gitignore")
+    rules[own] = git_rules(OWN_IGNORE)
     files = [own, *(posixpath.join(task_root, name) for name in bundle)]
-    lines: dict[str, list[str]] = {}
-    while True:
-        current = {source: git_rules(_with(data, lines.get(source, []))) for source, data in sources.items()}
-        current[own] = git_rules(OWN_IGNORE)
-        left_out = _first(ignored_by_git(file, current) for file in files)
-        if left_out is None:
-            yield from (_edit(source, sources[source], added) for source, added in lines.items())
-            return
-        if left_out.source == own or _git_line(left_out, files) in lines.get(left_out.source, ()):
+    given: set[tuple[str, str]] = set()
+    while left_out := _first(ignored_by_git(file, rules) for file in files):
+        line = _git_line(left_out, files)
+        if left_out.source == own or (left_out.source, line) in given:
             raise _refusal(left_out)
-        lines.setdefault(left_out.source, []).append(_git_line(left_out, files))
+        given.add((left_out.source, line))
+        rules[left_out.source] += git_rules(line.encode())
+        yield left_out.source, line
 
 
 def _git_line(left_out: LeftOut, files: list[str]) -> str:
@@ -122,39 +125,33 @@ def _ignored_like_docker(path: str, rules: tuple[Rule, ...], source: str) -> Lef
     return ignored_by_docker(path, rules, source)
 
 
-def _single_file_edits(
+def _single_file_lines(
     archive: Readable, task_root: str, bundle: tuple[str, ...], name: str, ignored: _Check
-) -> Iterator[Edit]:
+) -> Iterator[tuple[str, str]]:
     """The same for tools that read one file at the root of what they take."""
     parse = docker_rules if ignored is _ignored_like_docker else git_rules
     for folder in _folders_above(task_root):
         source = posixpath.join(folder, name)
         if not is_file(archive.members, source):
             continue
-        data = _read(archive, source)
+        rules = parse(_read(archive, source))
         cut = len(folder) + 1 if folder else 0
         files = [posixpath.join(task_root, one)[cut:] for one in bundle]
-        rules = parse(data)
         own = [one[cut:] for one in _samples(archive, task_root)]
         if all(ignored(one, rules, source) for one in own):
             continue
         if not any(ignored(file, rules, source) for file in files):
             continue
-        anchor = "" if parse is docker_rules else "/"
-        ours = escaped(posixpath.join(task_root, "twistlock")[cut:])
-        added = [f"!{anchor}{ours}", f"!{anchor}{ours}/**"]
-        left_out = _first(ignored(file, parse(_with(data, added)), source) for file in files)
-        if left_out is not None:
+        ours = ("" if parse is docker_rules else "/") + escaped(posixpath.join(task_root, "twistlock")[cut:])
+        added = (f"!{ours}", f"!{ours}/**")
+        extended = rules + parse("\n".join(added).encode())
+        if left_out := _first(ignored(file, extended, source) for file in files):
             raise _refusal(left_out, source)
-        yield _edit(source, data, added)
+        yield from ((source, line) for line in added)
 
 
 def _first(found: Iterator[LeftOut | None]) -> LeftOut | None:
     return next((one for one in found if one is not None), None)
-
-
-def _with(data: bytes, lines: list[str]) -> bytes:
-    return apply_splices(data, [append_lines(data, tuple(lines))], "") if lines else data
 
 
 def _edit(source: str, data: bytes, lines: list[str]) -> Edit:

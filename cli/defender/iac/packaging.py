@@ -10,97 +10,127 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingType
+from dataclasses import dataclass
 from typing import Any
 
 from defender.archive.model import Member
 from defender.edits.splice import Splice, apply_splices
-from defender.edits.yaml import Document, Mapping, Sequence
-from defender.edits.yaml_insert import add_list, append_item, plain_item, plain_list, proof
+from defender.edits.yaml import Mapping, Sequence
+from defender.edits.yaml_insert import add_list, append_items, plain_item, plain_list, proof
 from defender.errors import RewriteRefused
 from defender.iac.documents import open_service, parse_for_edit
 from defender.iac.folders import is_file
 from defender.iac.ignore_edits import ignore_edits
 from defender.iac.model import Declared, DeclaredFunction, Readable
 from defender.iac.serverless_package import PackageList, PackageRules, package_rules
+from defender.iac.variables import Place
 from defender.plan import Edit
 
 _COPIES_ALL = re.compile(r"\bcp\s+(-\S+\s+)*(\./?|\*|\./\*)(\s|$)|\brsync\s.*\s\./?(\s|$)|twistlock")
 
 
 def packaging_edits(
-    archive: Readable, task_root: str, declared: Declared, bundle: Iterable[str]
+    archive: Readable, bundles: MappingType[str, Iterable[str]], declared: Declared
 ) -> tuple[Edit, ...]:
-    """What must be added to packaging rules so that all of `bundle` gets into the package.
+    """What must be added to packaging rules so that every bundle gets into its package.
 
-    `task_root` is a folder of the input, `bundle` the new files' names below it, such as
-    `twistlock/serverless.py`. Raises RewriteRefused (path, line, hint) where rules leave it out and can't
+    `bundles` has, by task root (a folder of the input), the new files' names below it, such as
+    `twistlock/serverless.py`. Raises RewriteRefused (path, line, hint) where rules leave one out and can't
     be extended safely.
     """
-    bundle = tuple(bundle)
-    functions = [one for one in declared.functions if one.task_root == task_root]
-    for function in functions:
-        if function.build_method == "makefile":
-            _refuse_makefile(archive, function, task_root)
-    _refuse_chalice(archive, task_root)
+    wanted = {root: tuple(names) for root, names in bundles.items()}
+    for function in declared.functions:
+        if function.build_method == "makefile" and function.task_root in wanted:
+            _refuse_makefile(archive, function, function.task_root)
+    for root in wanted:
+        _refuse_chalice(archive, root)
     edits: list[Edit] = []
     for path in declared.services:
-        # No service packages what lies outside of its own folder.
-        if f"{task_root}/".startswith(f"{posixpath.dirname(path)}/".removeprefix("/")):
-            edits += _service_edits(archive, path, task_root, bundle)
-    is_node = any((one.runtime or "").startswith("nodejs") for one in functions)
-    return (*edits, *ignore_edits(archive, task_root, bundle, with_npm=is_node))
+        edits += _service_edits(archive, path, wanted)
+    nodejs = {one.task_root for one in declared.functions if (one.runtime or "").startswith("nodejs")}
+    return (*edits, *ignore_edits(archive, wanted, nodejs))
 
 
-def _service_edits(archive: Readable, path: str, task_root: str, bundle: tuple[str, ...]) -> Iterator[Edit]:
-    """The extensions of one service's lists, checked against the framework's rules afterwards."""
-    folder = posixpath.relpath(task_root or ".", posixpath.dirname(path) or ".")
-    pattern = posixpath.normpath(posixpath.join(folder, "twistlock")) + "/**"
-    files = [posixpath.normpath(posixpath.join(folder, name)) for name in bundle]
-    found = [
-        rules for rules in package_rules(open_service(archive, path), task_root) if rules.leaves_out(files)
-    ]
-    if not found:
+@dataclass(frozen=True, slots=True)
+class _Package:
+    """Rules, and what has to come through them: file names and a pattern relative to the service."""
+
+    rules: PackageRules
+    files: tuple[str, ...]
+    pattern: str
+
+    @property
+    def is_lacking(self) -> bool:
+        return self.rules.leaves_out(self.files)
+
+
+def _packages(archive: Readable, path: str, bundles: MappingType[str, tuple[str, ...]]) -> Iterator[_Package]:
+    """All packages of one service that hold a bundle."""
+    folder = posixpath.dirname(path)
+    # No service packages what lies outside of its own folder.
+    roots = [root for root in bundles if not folder or f"{root}/".startswith(f"{folder}/")]
+    if not roots:
         return
-    edits = list(_extensions(found, pattern, path))
+    service = open_service(archive, path)
+    for root in roots:
+        below = posixpath.relpath(root or ".", folder or ".")
+        files = tuple(posixpath.normpath(posixpath.join(below, name)) for name in bundles[root])
+        pattern = posixpath.normpath(posixpath.join(below, "twistlock")) + "/**"
+        for rules in package_rules(service, root):
+            yield _Package(rules, files, pattern)
+
+
+def _service_edits(
+    archive: Readable, path: str, bundles: MappingType[str, tuple[str, ...]]
+) -> Iterator[Edit]:
+    """The extensions of one service's lists, checked against the framework's rules afterwards."""
+    lacking = [package for package in _packages(archive, path, bundles) if package.is_lacking]
+    edits = list(_extensions(lacking, path))
     changed = {edit.path: apply_splices(archive.read(edit.path), edit.splices, edit.path) for edit in edits}
     for edit in edits:
         edit.prove(changed[edit.path])
-    after = open_service(_Changed(archive, changed), path)
-    for rules in package_rules(after, task_root):
-        if rules.leaves_out(files):
-            raise _refusal(rules, path)
+    if edits:
+        for package in _packages(_Changed(archive, changed), path, bundles):
+            if package.is_lacking:
+                raise _refusal(package.rules, path)
     yield from edits
 
 
-def _extensions(found: list[PackageRules], pattern: str, path: str) -> Iterator[Edit]:
+def _extensions(lacking: list[_Package], path: str) -> Iterator[Edit]:
     """One edit for each file that holds lists to extend."""
-    documents: dict[str, Document] = {}
-    splices: dict[str, list[Splice]] = {}
-    added: dict[str, dict[int, tuple[Any, ...]]] = {}
-    for rules in found:
-        target = rules.to_extend()
+    targets: dict[int, tuple[Place, list[str]]] = {}
+    for package in lacking:
+        target = package.rules.to_extend()
         place = target.place if isinstance(target, PackageList) else target
         if place is None:
-            raise _refusal(rules, path)
-        document = documents.setdefault(place.document.path, place.document)
-        changes = added.setdefault(document.path, {})
-        if id(place.node) in changes:
-            continue
-        insertions = splices.setdefault(document.path, [])
-        if isinstance(place.node, Sequence):
-            insertions.append(append_item(document, place.node, pattern))
-            changes[id(place.node)] = (plain_item(pattern),)
-        elif isinstance(place.node, Mapping):
-            insertions.append(add_list(document, place.node, "include", pattern))
-            changes[id(place.node)] = (plain_list("include", pattern),)
+            raise _refusal(package.rules, path)
+        patterns = targets.setdefault(id(place.node), (place, []))[1]
+        if package.pattern not in patterns:
+            patterns.append(package.pattern)
+    documents = {place.document.path: place.document for place, _ in targets.values()}
     for name, document in documents.items():
+        mine = [target for target in targets.values() if target[0].document is document]
         yield Edit(
             name,
             "iac.serverless.package-pattern",
             "the packaging rules would leave the folder twistlock out",
-            tuple(splices[name]),
-            proof(document, added[name], parse_for_edit),
+            tuple(_insertion(place, patterns) for place, patterns in mine),
+            proof(document, dict(_prediction(*target) for target in mine), parse_for_edit),
         )
+
+
+def _insertion(place: Place, patterns: list[str]) -> Splice:
+    if isinstance(place.node, Sequence):
+        return append_items(place.document, place.node, patterns)
+    assert isinstance(place.node, Mapping)  # PackageRules.to_extend gives nothing else
+    return add_list(place.document, place.node, "include", patterns)
+
+
+def _prediction(place: Place, patterns: list[str]) -> tuple[int, tuple[Any, ...]]:
+    """What `_insertion` adds to the document, by the node that it is added to."""
+    if isinstance(place.node, Sequence):
+        return id(place.node), tuple(plain_item(pattern) for pattern in patterns)
+    return id(place.node), (plain_list("include", patterns),)
 
 
 def _refusal(rules: PackageRules, path: str) -> RewriteRefused:
