@@ -76,7 +76,8 @@ class Console:
         target = f" → [bold]{_escape(report.output)}[/]" if report.output else ""
         self._print(f"[bold]{_escape(report.input)}[/]{target}  [dim]{verb}[/]")
         facts = (report.runtime, report.build, report.form, report.bundle, report.policy)
-        self._print(f"  [dim]{_escape(' · '.join(fact for fact in facts if fact))}[/]")
+        if any(facts):
+            self._print(f"  [dim]{_escape(' · '.join(fact for fact in facts if fact))}[/]")
         for function in report.functions:
             self._function(function)
         self._changes(report)
@@ -96,6 +97,8 @@ class Console:
 
     def findings(self, package: str, findings: Iterable[Finding]) -> None:
         """What `verify` looked at; the good things only as far as they are asked for."""
+        if not self.quiet:
+            self._print(f"[bold]{_escape(package)}[/]")
         for finding in findings:
             if finding.problem:
                 self._print(
@@ -106,7 +109,7 @@ class Console:
                 self._print(f"  [green]✓[/] {_escape(finding.path)} [dim]{_escape(finding.checked)}[/]")
 
     def _function(self, function: FunctionReport) -> None:
-        style = _STYLES.get(function.status, "")
+        style = _STYLES.get(function.status, "bold")
         name = f" ({function.name})" if function.name else ""
         self._print(
             f"  [{style}]{function.status}[/] {_escape(function.handler + name)} [dim]in {_escape(function.file)}[/]"

@@ -61,6 +61,7 @@ class ZipArchive:
         self.source = source
         self._data = data
         self._limits = limits
+        self._laid_out: tuple[Sequence[Change], list[Piece]] | None = None
         end = find_end(data, source)
         if end.count > limits.members:
             raise PackageError(f"the archive has {end.count} members, over {limits.members}", path=source)
@@ -233,7 +234,7 @@ class ZipArchive:
 
     def prove(self, changes: Sequence[Change], undo: Callable[[Restorable], Sequence[Change]]) -> None:
         """Raise RewriteRefused unless `undo`, asked about the result, gives the very original back."""
-        planned = PlannedBytes(self._data, lay_out(self._contents, changes, self._record))
+        planned = PlannedBytes(self._data, self._pieces(changes))
         after = ZipArchive(self.source, planned, self._limits, trusted=True)
         back = lay_out(after._contents, undo(after), after._record)
         position = 0
@@ -250,6 +251,12 @@ class ZipArchive:
         if position != self._data.size:
             raise RewriteRefused("a part of the archive would be lost after embedding", path=self.source)
 
+    def _pieces(self, changes: Sequence[Change]) -> list[Piece]:
+        """The new file; what was proved is what gets written, laid out once."""
+        if self._laid_out is None or self._laid_out[0] is not changes:
+            self._laid_out = changes, lay_out(self._contents, changes, self._record)
+        return self._laid_out[1]
+
     def _is_original(self, piece: Piece, position: int) -> bool:
         if isinstance(piece, New):
             return self._data.size >= position + len(piece) and piece.data == self._data.read_at(
@@ -262,7 +269,7 @@ class ZipArchive:
         check_target(self.source, target)
         if not isinstance(self._data, FileBytes):
             raise PackageError("a planned archive can't be written", path=self.source)
-        pieces = lay_out(self._contents, changes, self._record)
+        pieces = self._pieces(changes)
         path = target.path.resolve() if target.in_place else target.path
         with temporary_beside(path) as temporary:
             output = os.open(temporary, os.O_WRONLY | getattr(os, "O_BINARY", 0))

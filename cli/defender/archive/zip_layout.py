@@ -1,21 +1,23 @@
 """From a ZIP's entries and changes to the pieces of the new file: copied ranges and new bytes.
 
-Pure: reads of the old file only the local headers of members that change. Members keep their places;
-new ones come last. The directory is made of the old entries' own bytes, offsets patched.
+Pure: reads of the old file only the records of members that change. Members keep their places; new ones
+come last. Thousands of untouched members cost one copied range and four patched bytes each.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from defender.archive.compression import packed
 from defender.archive.model import Add, AddRaw, Change, Drop, Replace, RestoreEnd, RestoreRecord
 from defender.archive.pieces import Copied, New, Piece, merged
 from defender.archive.records import MAX32, Built, End, Entry, build, build_end, rebuild, with_offset
 from defender.errors import PackageError, RewriteRefused
+
+_FULL = b"\xff\xff\xff\xff"
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,54 @@ class Contents:
 
 
 @dataclass
-class _Slot:
-    """One member of the new archive: its pieces in the file, its entry without the right offset."""
+class _Fresh:
+    """A member whose bytes are not copied; its offset is known once the file is laid out."""
 
-    record: Piece
-    entry: bytes | None
-    """None for an entry that is taken from the old directory."""
-    old: int | None = None
+    name: str
+    built: Built
     offset: int = 0
+
+
+@dataclass
+class _Order:
+    """Fresh members between the old ones: what follows which. Old members are known by number."""
+
+    contents: Contents
+    first: list[_Fresh] = field(default_factory=list)
+    after: dict[int, list[_Fresh]] = field(default_factory=dict)
+    last: list[_Fresh] = field(default_factory=list)
+
+    def insert_all(self, pending: dict[str, tuple[_Fresh, str | None]]) -> None:
+        """Put members behind those that they followed, each after its predecessor was put back."""
+        while pending:
+            ready = [name for name, (_, previous) in pending.items() if previous not in pending]
+            for name in ready or list(pending):
+                self._insert(*pending.pop(name))
+
+    def _insert(self, fresh: _Fresh, previous: str | None) -> None:
+        """Put a member behind the one that it followed; at the end when that one is gone."""
+        for group in (self.first, *self.after.values(), self.last):
+            for place, other in enumerate(group):
+                if other.name == previous:
+                    group.insert(place + 1, fresh)
+                    return
+        if previous is None:
+            self.first.insert(0, fresh)
+        elif previous in self.contents.index:
+            self.after.setdefault(self.contents.index[previous], []).insert(0, fresh)
+        else:
+            self.last.append(fresh)
+
+
+@dataclass
+class _Edits:
+    """The changes sorted by what they do to the old members."""
+
+    dropped: set[int]
+    replaced: dict[int, _Fresh]
+    in_file: _Order
+    in_directory: _Order
+    end: RestoreEnd | None = None
 
 
 def lay_out(contents: Contents, changes: Sequence[Change], record_of: Callable[[int], bytes]) -> list[Piece]:
@@ -49,80 +91,47 @@ def lay_out(contents: Contents, changes: Sequence[Change], record_of: Callable[[
     `record_of` gives the old record of an entry. Raises RewriteRefused for changes that contradict each
     other or the archive.
     """
-    slots, file_order, directory_order = _slots(contents, changes, record_of)
-    pieces: list[Piece] = [Copied(0, contents.entries[contents.file_order[0]].offset)]
-    position = len(pieces[0])
-    for key in file_order:
-        slot = slots[key]
-        slot.offset = position
-        position += len(slot.record)
-        pieces.append(slot.record)
-    restored = next((change for change in changes if isinstance(change, RestoreEnd)), None)
-    bias = contents.end.bias if restored is None else restored.bias
-    directory = _directory(contents, [slots[key] for key in directory_order], bias)
-    tail = build_end(
-        restored.data if restored is not None else contents.end.data,
-        len(directory_order),
-        len(directory),
-        position,
-        bias,
-    )
+    edits = _sorted(contents, changes, record_of)
+    offsets = [0] * len(contents.entries)
+    pieces = list(_file(contents, edits, offsets))
+    position = sum(map(len, pieces))
+    bias = contents.end.bias if edits.end is None else edits.end.bias
+    directory, count = _directory(contents, edits, offsets, bias)
+    old_end = contents.end.data if edits.end is None else edits.end.data
+    tail = build_end(old_end, count, len(directory), position, bias)
     return merged([*pieces, New(directory), New(tail)])
 
 
-_Key = int | str
-
-
-def _slots(
-    contents: Contents, changes: Sequence[Change], record_of: Callable[[int], bytes]
-) -> tuple[dict[_Key, _Slot], list[_Key], list[_Key]]:
-    """The new archive's members, in the order of the file and in that of the directory."""
+def _sorted(contents: Contents, changes: Sequence[Change], record_of: Callable[[int], bytes]) -> _Edits:
     dropped = {_old(contents, change.name) for change in changes if isinstance(change, Drop)}
-    replaced: dict[int, _Slot] = {}
-    stays = set(range(len(contents.entries))) - dropped
-    added: list[tuple[str, _Slot]] = []
-    inserted: list[RestoreRecord] = []
+    edits = _Edits(dropped, {}, _Order(contents), _Order(contents))
+    added: set[str] = set()
+    inserted: dict[str, tuple[RestoreRecord, _Fresh]] = {}
     for change in changes:
         match change:
             case Replace(name, data):
                 old = _old(contents, name)
-                replaced[old] = _replaced(contents, old, data, record_of)
-            case RestoreRecord(name) if contents.index.get(name, -1) in stays:
-                replaced[contents.index[name]] = _Slot(New(change.record), change.entry)
-            case RestoreRecord():
-                inserted.append(change)
+                edits.replaced[old] = _Fresh(name, _rebuilt(contents, old, data, record_of))
+            case RestoreRecord(name):
+                fresh = _Fresh(name, Built(change.record, change.entry))
+                if contents.index.get(name, -1) in {-1, *dropped}:
+                    inserted[name] = change, fresh
+                else:
+                    edits.replaced[contents.index[name]] = fresh
             case Add(name) | AddRaw(name):
-                if contents.index.get(name, -1) in stays or any(name == other for other, _ in added):
+                if name in added or contents.index.get(name, -1) not in {-1, *dropped}:
                     raise RewriteRefused("the package has a file of this name already", path=name)
-                added.append((name, _added(change)))
-    slots: dict[_Key, _Slot] = {}
-    for old, entry in enumerate(contents.entries):
-        if old not in dropped:
-            untouched = _Slot(Copied(entry.offset, contents.extents[old]), None, old)
-            slots[old] = replaced.get(old, untouched)
-    file_order: list[_Key] = [old for old in contents.file_order if old not in dropped]
-    directory_order: list[_Key] = [old for old in range(len(contents.entries)) if old not in dropped]
-    for name, slot in added:
-        slots[name] = slot
-        file_order.append(name)
-        directory_order.append(name)
-    for record in inserted:
-        slots[record.name] = _Slot(New(record.record), record.entry)
-        for order, previous in (
-            (file_order, record.previous_in_file),
-            (directory_order, record.previous_in_directory),
-        ):
-            _insert(contents, order, record.name, previous)
-    return slots, file_order, directory_order
-
-
-def _insert(contents: Contents, order: list[_Key], name: str, previous: str | None) -> None:
-    """Put a member behind the one that it followed; at the end when that one is gone."""
-    if previous is None:
-        order.insert(0, name)
-        return
-    key: _Key = previous if previous in order else contents.index.get(previous, previous)
-    order.insert(order.index(key) + 1 if key in order else len(order), name)
+                added.add(name)
+                fresh = _Fresh(name, _built(change))
+                edits.in_file.last.append(fresh)
+                edits.in_directory.last.append(fresh)
+            case RestoreEnd():
+                edits.end = change
+    edits.in_file.insert_all({name: (new, one.previous_in_file) for name, (one, new) in inserted.items()})
+    edits.in_directory.insert_all(
+        {name: (new, one.previous_in_directory) for name, (one, new) in inserted.items()}
+    )
+    return edits
 
 
 def _old(contents: Contents, name: str) -> int:
@@ -131,55 +140,107 @@ def _old(contents: Contents, name: str) -> int:
     return contents.index[name]
 
 
-def _replaced(contents: Contents, old: int, data: bytes, record_of: Callable[[int], bytes]) -> _Slot:
+def _rebuilt(contents: Contents, old: int, data: bytes, record_of: Callable[[int], bytes]) -> Built:
     entry = contents.entries[old]
     old_entry = contents.directory[entry.at : entry.end]
-    built = rebuild(old_entry, record_of(old), packed(data), len(data), zlib.crc32(data))
-    return _Slot(New(built.record), built.entry)
+    return rebuild(old_entry, record_of(old), packed(data), len(data), zlib.crc32(data))
 
 
-def _added(change: Add | AddRaw) -> _Slot:
-    built: Built
+def _built(change: Add | AddRaw) -> Built:
     name = change.name.encode()
     if isinstance(change, AddRaw):
-        built = build(name, (change.method, change.data), change.size, change.crc, change.mode)
-    else:
-        crc = zlib.crc32(change.data)
-        built = build(name, packed(change.data), len(change.data), crc, change.mode)
-    return _Slot(New(built.record), built.entry)
+        return build(name, (change.method, change.data), change.size, change.crc, change.mode)
+    return build(name, packed(change.data), len(change.data), zlib.crc32(change.data), change.mode)
 
 
-def _directory(contents: Contents, slots: Sequence[_Slot], bias: int) -> bytes:
-    """All entries with their new offsets. Most are old ones of which four bytes change, if any."""
-    old_directory = contents.directory
+def _file(contents: Contents, edits: _Edits, offsets: list[int]) -> Iterator[Piece]:
+    """The pieces in front of the directory; fills in where each member's record comes to lie."""
+    entries, extents = contents.entries, contents.extents
+    position = run_start = run_end = entries[contents.file_order[0]].offset
+    yield Copied(0, position)
+
+    def fresh(members: Iterable[_Fresh]) -> Iterator[Piece]:
+        nonlocal position
+        for member in members:
+            member.offset = position
+            position += len(member.built.record)
+            yield New(member.built.record)
+
+    yield from fresh(edits.in_file.first)
+    special = edits.dropped | edits.replaced.keys() | edits.in_file.after.keys()
+    shift = position - run_start
+    for old in contents.file_order:
+        if old not in special:
+            offsets[old] = entries[old].offset + shift
+            run_end = extents[old]
+            continue
+        if old not in edits.dropped and old not in edits.replaced:
+            offsets[old] = entries[old].offset + shift
+            run_end = extents[old]
+        position = run_end + shift
+        yield Copied(run_start, run_end)
+        if old in edits.replaced:
+            yield from fresh([edits.replaced[old]])
+        yield from fresh(edits.in_file.after.get(old, ()))
+        run_start = run_end = extents[old]
+        shift = position - run_start
+    position = run_end + shift
+    yield Copied(run_start, run_end)
+    yield from fresh(edits.in_file.last)
+
+
+def _directory(contents: Contents, edits: _Edits, offsets: list[int], bias: int) -> tuple[bytes, int]:
+    """All entries with their new offsets, and their number."""
+    patched = bytearray(contents.directory)
+    wide = _patch(contents, edits, offsets, bias, patched)
     parts: list[bytes | memoryview] = []
-    view = memoryview(old_directory)
-    run_start = run_end = 0  # neighbouring entries that stay as they are
-    for slot in slots:
-        offset = slot.offset - bias
-        if offset < 0:
-            raise PackageError("a member would lie in front of the archive's start")
-        if slot.old is not None:
-            entry = contents.entries[slot.old]
-            if entry.offset == slot.offset and bias == contents.end.bias:
-                if entry.at != run_end:
-                    parts.append(view[run_start:run_end])
-                    run_start = entry.at
-                run_end = entry.end
-                continue
-            parts.append(view[run_start:run_end])
-            run_start = run_end = entry.end
-            parts.append(_moved(old_directory, entry, offset))
-        elif slot.entry is not None:
-            parts.append(view[run_start:run_end])
-            run_start = run_end
-            parts.append(with_offset(slot.entry, offset))
-    parts.append(view[run_start:run_end])
-    return b"".join(parts)
+    view = memoryview(patched)
+    count = len(contents.entries) - len(edits.dropped)
+
+    def fresh(members: Iterable[_Fresh]) -> None:
+        nonlocal count
+        for member in members:
+            parts.append(with_offset(member.built.entry, _offset(member.offset, bias)))
+            count += 1
+
+    fresh(edits.in_directory.first)
+    start = 0
+    special = edits.dropped | edits.replaced.keys() | edits.in_directory.after.keys() | wide.keys()
+    for old in sorted(special):
+        entry = contents.entries[old]
+        parts.append(view[start : entry.at])
+        if old in edits.replaced:
+            fresh([edits.replaced[old]])
+            count -= 1
+        elif old not in edits.dropped:
+            parts.append(wide.get(old, view[entry.at : entry.end]))
+        fresh(edits.in_directory.after.get(old, ()))
+        start = entry.end
+    parts.append(view[start:])
+    fresh(edits.in_directory.last)
+    return b"".join(parts), count
 
 
-def _moved(directory: bytes, entry: Entry, offset: int) -> bytes:
-    at = entry.at
-    if offset < MAX32 and directory[at + 42 : at + 46] != b"\xff\xff\xff\xff":
-        return directory[at : at + 42] + struct.pack("<I", offset) + directory[at + 46 : entry.end]
-    return with_offset(directory[at : entry.end], offset)
+def _patch(
+    contents: Contents, edits: _Edits, offsets: list[int], bias: int, patched: bytearray
+) -> dict[int, bytes]:
+    """Write new offsets into the copied directory; what needs ZIP64's wide field is returned instead."""
+    wide: dict[int, bytes] = {}
+    write = struct.Struct("<I").pack_into
+    gone = edits.dropped | edits.replaced.keys()
+    same_bias = bias == contents.end.bias
+    for old, entry in enumerate(contents.entries):
+        if (offsets[old] == entry.offset and same_bias) or old in gone:
+            continue
+        offset, at = _offset(offsets[old], bias), entry.at
+        if offset < MAX32 and patched[at + 42 : at + 46] != _FULL:
+            write(patched, at + 42, offset)
+        else:
+            wide[old] = with_offset(contents.directory[at : entry.end], offset)
+    return wide
+
+
+def _offset(position: int, bias: int) -> int:
+    if position < bias:
+        raise PackageError("a member would lie in front of the archive's start")
+    return position - bias
