@@ -30,7 +30,7 @@ def detect(archive: Archive, request: Request) -> tuple[Detection, Declared]:
     """
     if not archive.members:
         raise PackageError("the package holds no files", path=archive.source)
-    declared = declared_functions(archive)
+    declared = declared_functions(archive, strict=not request.handlers)
     wanted, warnings = _wanted(request, declared)
     family = _family(archive, request, wanted, declared)
     others = [one for one in wanted if (family_of(one.runtime) or family) != family]

@@ -11,7 +11,8 @@ from defender.iac import declared_functions
 from defender.iac.ignore_edits import OWN_IGNORE
 from defender.iac.packaging import packaging_edits
 
-BUNDLE = ("twistlock/__init__.py", "twistlock/serverless.py", "twistlock/libdefender-linux-x86_64.so")
+CORE = "twistlock/libdefender-linux-x86_64.so"
+BUNDLE = ("twistlock/.gitignore", "twistlock/__init__.py", "twistlock/serverless.py", CORE)
 SERVICE = """\
 service: shop
 provider: {name: aws, runtime: python3.12}
@@ -284,8 +285,8 @@ def test_git_ignore_files_are_extended_where_the_bundles_own_is_not_enough(
     if before.get(".gitignore") == "src/\n":
         return
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    files = {**archive.files, **changed, "src/twistlock/.gitignore": OWN_IGNORE}
-    for name, data in {**files, **{f"src/{name}": b"x" for name in BUNDLE}}.items():
+    bundle = {f"src/{name}": b"x" for name in BUNDLE} | {"src/twistlock/.gitignore": OWN_IGNORE}
+    for name, data in {**archive.files, **changed, **bundle}.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(data)
     subprocess.run(["git", "-C", str(tmp_path), "add", "."], check=True, capture_output=True)
@@ -293,6 +294,13 @@ def test_git_ignore_files_are_extended_where_the_bundles_own_is_not_enough(
         ["git", "-C", str(tmp_path), "ls-files"], check=True, capture_output=True, text=True
     )
     assert {f"src/{name}" for name in BUNDLE} <= set(added.stdout.splitlines())
+
+
+def test_without_an_ignore_file_of_its_own_the_bundles_files_are_named(archive_of):
+    archive = archive_of({".gitignore": "*.so\n", "app.py": ""})
+    (edit,) = packaging_edits(archive, {"": (CORE,)}, declared_functions(archive))
+
+    assert [splice.data for splice in edit.splices] == [f"!/{CORE}\n".encode()]
 
 
 @pytest.mark.parametrize(

@@ -94,8 +94,9 @@ def _git_lines(archive: Readable, task_root: str, bundle: tuple[str, ...]) -> It
     if all(ignored_by_git(name, rules) for name in _samples(archive, task_root)):
         return
     own = posixpath.join(task_root, "twistlock/.gitignore")
-    rules[own] = git_rules(OWN_IGNORE)
-    files = [own, *(posixpath.join(task_root, name) for name in bundle)]
+    files = [posixpath.join(task_root, name) for name in bundle]
+    if own in files:
+        rules[own] = git_rules(OWN_IGNORE)
     given: set[tuple[str, str]] = set()
     while left_out := _first(ignored_by_git(file, rules) for file in files):
         line = _git_line(left_out, files)
