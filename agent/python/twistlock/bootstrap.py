@@ -17,22 +17,22 @@ class NotProtectedError(RuntimeError):
     """Every invocation fails with this when the agent can't start and was embedded with on_failure = "closed"."""
 
 
-_core = None
-_refusal = None
+# The core's two functions, once it runs.
+_core = []
+# Why every invocation fails, if so.
+_refusals = []
 # Request ids of what runs now, oldest first: handlers call each other, and run in threads and tasks.
 _running = []
 
 
 def connect(begin, end):
     """Tell the core from now on through its two functions when an invocation starts and ends."""
-    global _core
-    _core = (begin, end)
+    _core[:] = begin, end
 
 
 def refuse(why):
     """Let every invocation fail from now on."""
-    global _refusal
-    _refusal = why
+    _refusals.append(why)
 
 
 def wrap(target):
@@ -68,7 +68,7 @@ def _flags(target):
     while functools and isinstance(target, functools.partial):
         target = target.func
     if not hasattr(target, "__code__"):
-        target = getattr(type(target), "__call__", None)
+        target = type(target).__call__
     return getattr(getattr(target, "__code__", None), "co_flags", 0)
 
 
@@ -150,9 +150,9 @@ def _leave_trace(error):
 
 
 def _begin(args, kwargs):
-    if _refusal is not None:
-        raise NotProtectedError(_refusal)
-    if _core is None:
+    if _refusals:
+        raise NotProtectedError(_refusals[0])
+    if not _core:
         return None
     try:
         context = args[1] if len(args) > 1 else kwargs.get("context")

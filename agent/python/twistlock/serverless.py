@@ -22,13 +22,6 @@ _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _DISABLED = 1
 _E_ALREADY = -1
 
-# "enforcing", "disabled" (there is nothing to enforce for this function) or "failed".
-status = "failed"
-# Why it is so, in one line.
-reason = ""
-# What is to happen after "failed": "open" or "closed".
-on_failure = "open"
-
 
 def handler(function):
     """Return `function` wrapped: the core is told when an invocation starts and ends, all else stays as it is.
@@ -48,7 +41,7 @@ def is_protected(candidate):
 
 
 def _start():
-    global status, reason
+    """Return the status and the reason; raises OSError or ValueError where the core can't start."""
     path = os.path.join(_FOLDER, _library())
     if not os.path.exists(path):
         raise OSError("its library is missing: %s" % path)
@@ -57,17 +50,18 @@ def _start():
     # A call that gives the interpreter's lock away may wait for it behind busy threads: PyDLL keeps it.
     core = ctypes.PyDLL(path)
     message = ctypes.create_string_buffer(512)
-    start = core.tw_start_flat
-    start.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t)
-    runtime = "python%d.%d" % sys.version_info[:2]
-    result = start(os.environb.get(b"TW_POLICY"), os.fsencode(_FOLDER), runtime.encode(), message, len(message))
-    reason = message.value.decode("utf-8", "replace")
+    start, text = core.tw_start_flat, ctypes.c_char_p
+    start.argtypes = (text, text, text, text, ctypes.c_size_t)
+    policy = os.environb.get(b"TW_POLICY")
+    runtime = b"python%d.%d" % sys.version_info[:2]
+    result = start(policy, os.fsencode(_FOLDER), runtime, message, len(message))
+    why = message.value.decode("utf-8", "replace")
     if result < 0 and result != _E_ALREADY:
-        raise ValueError(reason)
-    core.tw_invocation_begin.argtypes = (ctypes.c_char_p,)
+        raise ValueError(why)
+    core.tw_invocation_begin.argtypes = (text,)
     core.tw_invocation_begin.restype = core.tw_invocation_end.restype = None
     bootstrap.connect(core.tw_invocation_begin, core.tw_invocation_end)
-    status = "disabled" if result == _DISABLED else "enforcing"
+    return "disabled" if result == _DISABLED else "enforcing", why
 
 
 def _library():
@@ -84,25 +78,28 @@ def _library():
     return "libdefender-linux-%s.so" % system.machine
 
 
-def _complain(what):
-    global reason
-    reason = " ".join(what.split())
+def _complain(why):
     consequence = "every invocation will fail" if on_failure == "closed" else "the function runs unprotected"
-    line = 'defender: NOT PROTECTED: %s; %s (on_failure = "%s")\n' % (reason, consequence, on_failure)
+    line = 'defender: NOT PROTECTED: %s; %s (on_failure = "%s")\n' % (why, consequence, on_failure)
     try:
         os.write(2, line.encode("utf-8", "backslashreplace"))
     except OSError:
-        pass  # Nobody listens: there is no other place to say it.
+        return  # Nobody listens, and there is no other place to say it.
 
 
+# What is to happen where the core can't start: "open" or "closed".
+on_failure = "open"
 try:
     from ._settings import on_failure
 except Exception as error:
     _complain("twistlock/_settings.py can't be read: %r" % (error,))
 
+# `status` is "enforcing", "disabled" (there is nothing to enforce for this function) or "failed"; `reason` says
+# why, in one line.
 try:
-    _start()
+    status, reason = _start()
 except Exception as error:
-    _complain("the agent could not start: %s" % (error,))
+    status, reason = "failed", "the agent could not start: %s" % " ".join(str(error).split())
+    _complain(reason)
     if on_failure == "closed":
         bootstrap.refuse("this function may not run unprotected, and %s" % reason)

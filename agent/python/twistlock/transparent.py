@@ -11,8 +11,8 @@ import types
 _OWN = frozenset(("__call__", "__get__", "__mro_entries__", "__reduce__", "__reduce_ex__"))
 # Special methods that belong to the type's own machinery, or would run twice.
 _NOT_FORWARDED = _OWN.union(
-    "__new__ __init__ __del__ __class__ __getattr__ __getattribute__ __setattr__ __delattr__ "
-    "__init_subclass__ __subclasshook__ __class_getitem__ __set_name__".split()
+    ("__new__", "__init__", "__del__", "__class__", "__getattr__", "__getattribute__", "__setattr__"),
+    ("__delattr__", "__init_subclass__", "__subclasshook__", "__class_getitem__", "__set_name__"),
 )
 
 
@@ -40,17 +40,19 @@ def instrument(target, run):
     if getattr(kind, "__hash__", None) is None:
         members["__hash__"] = None
     if isinstance(target, types.FunctionType):
-        members["__get__"] = lambda self, owner, cls=None: self if owner is None else types.MethodType(self, owner)
+        members["__get__"] = lambda self, owner, _cls=None: (
+            self if owner is None else types.MethodType(self, owner)
+        )
     if isinstance(target, type):
-        members["__mro_entries__"] = lambda self, bases: (target,)
+        members["__mro_entries__"] = lambda _self, _bases: (target,)
     members.update(
         __slots__=("__weakref__",),
         __module__=kind.__module__,
         __qualname__=kind.__qualname__,
         __call__=staticmethod(run),
         __getattribute__=attribute,
-        __setattr__=lambda self, name, value: setattr(target, name, value),
-        __delattr__=lambda self, name: delattr(target, name),
+        __setattr__=lambda _self, name, value: setattr(target, name, value),
+        __delattr__=lambda _self, name: delattr(target, name),
         __reduce__=reduce,
         __reduce_ex__=reduce,
     )
