@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from defender import resources
 from defender.errors import PolicyError
 from defender.policy import codec, wire
+from defender.policy import judge as judging
 from defender.policy.matching import matches
 
 CASES = Path(__file__).parents[2] / "agent" / "cases"
@@ -54,6 +56,17 @@ def test_patterns() -> None:
         if matches(row["pattern"], row["value"], case_sensitive=row["case_sensitive"]) is not row["matches"]
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("case", [pytest.param(row, id=row["name"]) for row in rows("processes.json")])
+def test_processes(case: dict[str, Any]) -> None:
+    document = {"v": 1, "id": {"provider": "aws"}, "runtime": {"name": "r", "processes": case["rule"]}}
+    rule = codec.decode_document(document).rule
+    assert rule is not None
+    facts = judging.Facts(case["facts"]["path"], tuple(case["facts"]["argv"]), case["facts"]["interpreter"])
+    judgement = judging.judge(rule.processes, facts, judging.read_miners(resources.miners()))
+    assert judging.verdict(rule.processes, judgement) == case["verdict"]
+    assert judgement.attack == case["attack"]
 
 
 def test_files_are_what_make_writes() -> None:

@@ -249,9 +249,8 @@ def test_comments_stay() -> None:
         collections=(Collection(functions=("x", "z")),),
         processes=Processes(effect=Effect.PREVENT),
     )
-    assert writing.rendered(Policy((changed_a, b)), BEFORE) == BEFORE.replace(
-        '"alert"  # for now', '"prevent"  # for now'
-    ).replace('"y"', '"z"')
+    wanted = BEFORE.replace('"alert"  # for now', '"prevent"  # for now').replace('"y"', '"z"')
+    assert writing.rendered(Policy((changed_a, b)), BEFORE) == wanted
     assert writing.rendered(Policy((a, b)), BEFORE) == BEFORE
 
 

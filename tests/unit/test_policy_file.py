@@ -85,11 +85,8 @@ def test_byte_order_mark_and_crlf() -> None:
 
 def test_new_file_is_the_built_in_policy() -> None:
     assert parse(NEW_FILE.encode(), "x").checked() == policies.default_policy()
-    shown = "".join(
-        line[2:] + "\n"
-        for line in NEW_FILE.splitlines()
-        if line.startswith(("# [", "# effect", "# allow", "# deny"))
-    )
+    examples = ("# [", "# effect", "# allow", "# deny")
+    shown = "".join(line[2:] + "\n" for line in NEW_FILE.splitlines() if line.startswith(examples))
     uncommented = parse((NEW_FILE + shown).encode(), "x").checked()
     assert list(uncommented.rules[0].sections()) == list(policies.SECTIONS)
 
@@ -112,7 +109,8 @@ FILES = RULE + '[rule.filesystem]\neffect = "alert"\n'
         ("rule = [1]\n", "1:9", "rule must be a table, not the number 1", None),
         ("[[rule]]\n", "1:1", "name is missing: audits carry the rule's name", None),
         ("[[rule]]\nname = 1\n", "2:8", "name: must be a string, not the number 1", None),
-        ("[[rule]]\nname = 'a\\tb'\n[[rule]]\nname = \"a\\tb\"\n", "4:8", r"name: 'a\tb' has a control character", None),
+        ("[[rule]]\nname = 'a\\tb'\n[[rule]]\nname = \"a\\tb\"\n", "4:8",
+         r"name: 'a\tb' has a control character", None),
         (RULE + "disabled = 1\n", "3:12", "disabled must be true or false, not the number 1", None),
         (RULE + "fuctions = ['*']\n", "3:1", "unknown key fuctions", "did you mean functions?"),
         (RULE + "functions = '*'\n", "3:13", "functions must be a list, not a string", None),

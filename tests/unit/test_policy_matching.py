@@ -128,7 +128,6 @@ POLICY = Policy(
         ("c", "any", "not-eu"),
         ("d", "any", "everywhere"),
         ("b", "Any", None),
-        ("d", "any", "everywhere"),
         ("e", "us-east-1", "account"),
         ("nobody", "us-east-1", None),
     ],
