@@ -83,14 +83,14 @@ def read(archive) -> None:
         return
 
 
-MEGABYTE = 1_000_000
+LENGTH = 300_000
 HOSTILE = {
-    "blank lines": "\n" * MEGABYTE,
-    "statements": "{%" * (MEGABYTE // 2),
-    "placeholders": "# {{ cookiecutter.x }}\nX: '" + "{{" * (MEGABYTE // 3) + "'",
-    "substitutions": '    Properties: {Handler: !Sub "' + "${x" * (MEGABYTE // 4) + '"}',
-    "variables": 'custom: {x: "' + "${file( " * (MEGABYTE // 9) + '"}',
-    "keys": "A" * MEGABYTE,
+    "blank lines": "\n" * LENGTH,
+    "statements": "{%" * (LENGTH // 2),
+    "placeholders": "# {{ cookiecutter.x }}\nX: '" + "{{" * (LENGTH // 3) + "'",
+    "substitutions": '    Properties: {Handler: !Sub "' + "${x" * (LENGTH // 4) + '"}',
+    "variables": 'custom: {x: "' + "${file( " * (LENGTH // 9) + '"}',
+    "keys": "A" * LENGTH,
 }
 
 

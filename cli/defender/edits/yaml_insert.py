@@ -16,6 +16,8 @@ from defender.edits.splice import Splice
 from defender.edits.yaml import Document, Mapping, Node, Scalar, Sequence, parse, plain
 from defender.errors import DetectionError, RewriteRefused
 
+_PROPERTIES = re.compile(r"(?:[&!]\S*\s+|#[^\n]*\s+)*")
+"""A list's anchor and tag, which the parser counts as its start, and comments behind them."""
 _SAFE_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./*-]*")
 
 
@@ -27,7 +29,8 @@ def append_items(document: Document, sequence: Sequence, texts: Iterable[str]) -
     last = sequence.items[-1]
     if sequence.flow:
         return _insertion(document, _end_of(document, last), "".join(f", {text}" for text in styled))
-    dash = document.text.rfind("-", 0, sequence.items[0].start + 1)
+    properties = _PROPERTIES.match(document.text, sequence.start)
+    dash = sequence.start if properties is None else properties.end()
     return _lines_after(document, last, _column(document, dash), [f"- {text}" for text in styled])
 
 
