@@ -94,7 +94,7 @@ def test_new_keeps_mode_and_link() -> None:
 
 def test_new_where_nothing_can_be_written() -> None:
     error = refused("new", "no/where/x.toml")
-    assert error.message == "cannot write: No such file or directory"
+    assert str(error) == "no/where/x.toml: cannot write: No such file or directory"
     assert listing() == []
 
 

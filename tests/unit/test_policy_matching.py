@@ -19,6 +19,7 @@ from defender.policy import (
     with_effect,
 )
 from defender.policy.covering import covers, disjoint, program_covers, selection_covers
+from defender.policy.judge import Facts, Miners, judge
 from defender.policy.matching import Answer, matches, selects
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -89,6 +90,20 @@ def test_covering_of_selections_is_safe(wide: list[str], narrow: list[str], valu
 )
 def test_covering_of_programs(wide: str, narrow: str, expected: bool) -> None:
     assert program_covers(wide, narrow) is expected
+
+
+program = st.text("ab*/", min_size=1, max_size=5)
+
+
+@settings(max_examples=300)
+@given(program, program, st.lists(st.sampled_from(["a", "b", "ab", "ba", "aab"]), min_size=1, max_size=3))
+def test_covering_of_programs_is_safe(wide: str, narrow: str, parts: list[str]) -> None:
+    facts = Facts("/" + "/".join(parts))
+    hits = [
+        judge(Processes(Effect.ALERT, deny=(entry,)), facts, Miners((), ())).attack is not None
+        for entry in (wide, narrow)
+    ]
+    assert hits[0] or not hits[1] or not program_covers(wide, narrow)
 
 
 def rule(name: str, *collections: Collection, disabled: bool = False) -> Rule:

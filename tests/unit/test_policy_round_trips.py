@@ -9,6 +9,7 @@ from typing import Any
 
 import jsonschema
 from defender import policy as policies
+from defender.errors import PolicyError
 from defender.policy import (
     Collection,
     Dns,
@@ -29,6 +30,9 @@ from defender.policy.diff import diff
 from defender.policy.exporting import export_policy
 from defender.policy.file import parse
 from defender.policy.importing import import_policy
+from defender.policy.lint import check
+from defender.policy.problems import Severity
+from defender.policy.template import NEW_FILE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -139,3 +143,28 @@ def test_original_json(policy: Policy) -> None:
 def test_diff_is_empty_for_equals_only(before: Policy, after: Policy) -> None:
     assert diff(before, before) == ()
     assert (diff(before, after) == ()) is (before == after)
+
+
+@QUICK
+@given(all_policies)
+def test_every_policy_can_be_checked_and_its_findings_have_places(policy: Policy) -> None:
+    source = parse(writing.rendered(policy).encode(), "x")
+    for problem in check(source):
+        assert problem.severity is not Severity.ERROR
+        assert problem.line is not None
+        assert problem.column is not None
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_damaged_file_is_read_or_refused(data: st.DataObject) -> None:
+    text = NEW_FILE.replace("# [", "[").replace("# effect", "effect").replace("# allow", "allow")
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(text)))
+        end = start + data.draw(st.integers(0, 4))
+        text = text[:start] + data.draw(st.text("[]{}\"'=,.#\n 1a\\", max_size=3)) + text[end:]
+    try:
+        source = parse(text.encode(), "x")
+    except PolicyError:
+        return
+    assert all(problem.line is not None for problem in check(source))

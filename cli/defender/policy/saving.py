@@ -19,6 +19,7 @@ def save(texts: Mapping[Path, str], *, force: bool) -> None:
     if present and not force:
         raise UsageError("the file is there already", path=present[0], hint="--force replaces it")
     prepared: list[tuple[Path, Path]] = []
+    path = Path()
     try:
         for path, text in texts.items():
             target = path.resolve()
@@ -28,9 +29,10 @@ def save(texts: Mapping[Path, str], *, force: bool) -> None:
             if target.exists():
                 shutil.copymode(target, draft)
         for draft, target in prepared:
+            path = target
             draft.replace(target)
     except OSError as error:
-        raise UsageError(f"cannot write: {error.strerror}", path=error.filename) from error
+        raise UsageError(f"cannot write: {error.strerror}", path=path) from error
     finally:
         for draft, _ in prepared:
             draft.unlink(missing_ok=True)

@@ -126,7 +126,8 @@ def _changed(policy: Policy, onto: str) -> str:
             del document[key]
         return document.as_string()
     except TOMLKitError as error:
-        raise PolicyError(f"the file to be changed can't be changed: {error}") from error
+        hint = "mend it, or take it away to have a new one written"
+        raise PolicyError(f"the file can't be changed: {error}", hint=hint) from error
 
 
 def _arrange(document: Any, old: Any, wanted: list[Any]) -> None:
