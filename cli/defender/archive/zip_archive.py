@@ -51,6 +51,10 @@ from defender.archive.zip_layout import Contents, lay_out
 from defender.errors import PackageError, RewriteRefused
 
 
+# Header, name and extra field take at most 131,100 bytes, a descriptor 24; alignment gaps are small.
+_RECORD_OVERHEAD = 1 << 18
+
+
 class ZipArchive:
     """One ZIP; its members are inflated only when they are read."""
 
@@ -212,7 +216,14 @@ class ZipArchive:
         return {number: (in_file[number], in_directory[number]) for number in order}
 
     def _record(self, number: int) -> bytes:
-        start = self._entries[number].offset
+        entry = self._entries[number]
+        start = entry.offset
+        if self._contents.extents[number] - start > entry.packed + _RECORD_OVERHEAD:
+            raise RewriteRefused(
+                "behind this member lie many bytes that belong to no member",
+                path=f"{self.source}:{self._names[number]}",
+                hint="pack the archive anew",
+            )
         return self._data.read_at(start, self._contents.extents[number] - start)
 
     def restore(self, backup: bytes, names: Iterable[str], drop: Iterable[str]) -> Sequence[Change]:
