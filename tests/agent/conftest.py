@@ -1,0 +1,165 @@
+"""Protected functions under the real runtime interface client, each in an execution environment of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from defender.policy import Effect, Identity, Rule, default_policy, encode, with_effect
+
+ROOT = Path(__file__).parents[2]
+FUNCTIONS = Path(__file__).parent / "functions"
+IDENTITY = Identity(function="demo", region="us-east-1", provider="aws", account=None)
+
+
+def _module(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # Where dataclasses look for their module.
+    spec.loader.exec_module(module)
+    return module
+
+
+runtime_api = _module("runtime_api", ROOT / "demo" / "runtime_api.py")
+
+
+def tw_policy(effect: str, **processes: Any) -> str:
+    """The TW_POLICY of the built-in rule with another effect, or with other lists of processes."""
+    rule: Rule = with_effect(default_policy().rules[0], Effect(effect))
+    rule = replace(rule, processes=replace(rule.processes, **processes))
+    return encode(IDENTITY, rule)
+
+
+def audits(text: str) -> list[dict[str, Any]]:
+    """The audits among the lines of stderr: not the agent's first line, nor what the function wrote."""
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return [line for line in lines if line.get("type") != "defender"]
+
+
+@dataclass
+class Functions:
+    """Builds function folders, protected and not, and starts environments on them."""
+
+    folder: Path
+    protect: Callable[[Path, Path], None]
+    command: tuple[str, ...] = (sys.executable, "-m", "awslambdaric")
+
+    def original(self, name: str) -> Path:
+        """The folder of one of our sample functions."""
+        return FUNCTIONS / name
+
+    def protected(self, name: str) -> Path:
+        """The same, protected; embedded once a session."""
+        target = self.folder / name
+        if not target.exists():
+            self.protect(FUNCTIONS / name, target)
+        return target
+
+    def start(
+        self, task_root: Path, policy: str | None = None, handler: str = "app.handler", **variables: str
+    ) -> Any:
+        """An execution environment; `policy` is TW_POLICY, None leaves it unset."""
+        if policy is not None:
+            variables["TW_POLICY"] = policy
+        return runtime_api.Environment(task_root, handler, command=self.command, variables=variables)
+
+
+def _embed(source: Path, target: Path) -> None:
+    """The one place that knows how a function becomes protected: the command, as its users run it."""
+    command = [sys.executable, "-m", "defender", "embed", str(source), "-o", str(target), "--json"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    document = json.loads(run.stdout)
+    assert [function["status"] for function in document["functions"]] == ["protected"], run.stdout
+
+
+@pytest.fixture(scope="session")
+def functions(tmp_path_factory: pytest.TempPathFactory) -> Functions:
+    return Functions(tmp_path_factory.mktemp("protected"), _embed)
+
+
+@pytest.fixture
+def task_root(functions: Functions, tmp_path: Path) -> Callable[[str], Path]:
+    """A copy of a protected function's folder that the test may change."""
+
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(functions.protected(name), tmp_path / name))
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def compile_library(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Compiles C to a shared library with the compiler that the core is built with."""
+    folder = tmp_path_factory.mktemp("libraries")
+
+    def compile_source(source: Path, name: str, *options: str) -> Path:
+        target = folder / name
+        command = [sys.executable, "-m", "ziglang", "cc", "-shared", "-fPIC", "-O1", *options]
+        subprocess.run([*command, str(source), "-o", str(target)], check=True)
+        return target
+
+    return compile_source
+
+
+def interpreters() -> Iterator[tuple[str, str]]:
+    """Every Python 3.6 or later that this machine has on PATH or through pyenv, by version."""
+    found = {}
+    for minor in range(6, 20):
+        path = shutil.which(f"python3.{minor}")
+        if path and _version(path) == f"3.{minor}":
+            found[f"3.{minor}"] = path
+    if shutil.which("pyenv"):
+        listed = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True).stdout
+        for name in listed.split():
+            prefix = subprocess.run(["pyenv", "prefix", name], capture_output=True, text=True).stdout.strip()
+            path = os.path.join(prefix, "bin", "python3")
+            version = _version(path)
+            if version and version not in found and int(version.split(".")[1]) >= 6:
+                found[version] = path
+    found.setdefault("%d.%d" % sys.version_info[:2], sys.executable)
+    return iter(sorted(found.items(), key=lambda item: int(item[0].split(".")[1])))
+
+
+def _version(path: str) -> str | None:
+    """What the interpreter says that it is; None where it can't run, as a shim of an inactive version."""
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        run = subprocess.run([path, "-c", code], capture_output=True, text=True)
+    except OSError:
+        return None
+    return run.stdout.strip() if run.returncode == 0 and run.stdout.startswith("3.") else None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give tests that take `interpreter` one run for each Python of the machine."""
+    if "interpreter" in metafunc.fixturenames:
+        found = list(interpreters())
+        metafunc.parametrize(
+            "interpreter", [path for _, path in found], ids=[version for version, _ in found]
+        )
+
+
+@pytest.fixture(scope="session")
+def policy() -> Callable[..., str]:
+    return tw_policy
+
+
+@pytest.fixture(scope="session")
+def read_audits() -> Callable[[str], list[dict[str, Any]]]:
+    return audits
+
+
+Variables = Mapping[str, str]

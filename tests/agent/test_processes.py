@@ -1,0 +1,217 @@
+"""Every way to start a program, judged by its effect: the file that the program would have created.
+
+The unprotected run shows that each way works on this machine, or its row could not fail. Rows of ways around
+the hooks say so: a kernel lock is to stop them later.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REFUSED = {"raised": "PermissionError", "errno": 13}
+EACCES = 13
+
+
+def status(code: int) -> dict[str, int]:
+    """A wait status: the child ended with this exit code."""
+    return {"value": code << 8}
+
+
+@dataclass(frozen=True)
+class Way:
+    """One row: what a prevented attempt answers, and how many audits it gives."""
+
+    name: str
+    prevented: dict[str, Any]
+    audits: int = 1
+    replaces_process: bool = False
+
+
+def rows(prefix: str, names: str, prevented: dict[str, Any], **facts: Any) -> list[Way]:
+    """Several ways that differ in their last word."""
+    return [Way(f"{prefix}_{name}", prevented, **facts) for name in names.split()]
+
+
+WAYS = [
+    Way("os_system", status(127)),
+    Way("os_system_in_thread", status(127)),
+    Way("os_popen", REFUSED),
+    Way("os_posix_spawn", REFUSED),
+    Way("os_posix_spawnp", REFUSED),
+    *rows("os_exec", "l le lp lpe v ve vp vpe ve_descriptor", REFUSED, replaces_process=True),
+    *rows("os_spawn", "l le lp lpe v ve vp vpe", {"value": 127}),
+    Way("os_spawn_v_nowait", status(127)),
+    Way("fork_then_exec", status(EACCES)),
+    Way("forkpty_then_exec", status(77)),
+    Way("pty_spawn", {"value": "refused"}),
+    Way("script_with_interpreter", REFUSED),
+    Way("program_in_memory", status(EACCES)),
+    Way("program_through_loader", REFUSED),
+    *rows("subprocess", "run call check_call check_output getoutput getstatusoutput popen", REFUSED),
+    *rows("subprocess", "relative shell pipes open_descriptors passed_descriptors preexec", REFUSED),
+    *rows("subprocess", "new_session folder no_environment thread", REFUSED),
+    Way("subprocess_child", status(EACCES)),
+    Way("asyncio_subprocess_exec", REFUSED),
+    Way("asyncio_subprocess_shell", REFUSED),
+    Way("posixsubprocess_fork_exec", status(255)),
+    # Python starts a helper process for its resources as well, and notices neither's failure but by its end.
+    Way("multiprocessing_spawn", {"value": 255}, audits=2),
+    Way("ctypes_system", status(127)),
+    Way("ctypes_system_in_thread", status(127)),
+    Way("ctypes_dlsym", status(127)),
+    Way("ctypes_popen", REFUSED),
+    *rows("ctypes", "execve execv execvp execvpe execl execlp execle fexecve", status(EACCES)),
+    *rows("ctypes", "syscall_execve syscall_execveat", status(EACCES)),
+    Way("ctypes_posix_spawn", REFUSED),
+    Way("ctypes_posix_spawnp", REFUSED),
+    Way("ctypes_wordexp", {"value": 4}),
+    Way("library_system", status(127)),
+    Way("library_execve", status(EACCES)),
+    Way("library_table", status(127)),
+    Way("library_constructor", status(127)),
+    Way("extension_module", status(127)),
+]
+AROUND = ["around_raw_system_call", "around_computed_address", "around_restored_table"]
+
+
+class Attacks:
+    """An environment of the attacking function that is started anew whenever a way has ended it."""
+
+    def __init__(self, start: Callable[[], Any], folder: Path) -> None:
+        self._start = start
+        self._folder = folder
+        self._environment = start()
+        self._said = 0
+
+    def run(self, way: str) -> tuple[Any, bool, str]:
+        """Return the outcome, whether the marker is there, and what was written to stderr meanwhile."""
+        marker = self._folder / way
+        if self._environment.process.poll() is not None:
+            self.close()
+            self._environment, self._said = self._start(), 0
+        outcome = self._environment.invoke({"way": way, "marker": str(marker)})
+        if outcome.kind == "exit":
+            self._environment.process.wait()
+        said = self._environment.errors()
+        news, self._said = said[self._said :], len(said)
+        return outcome, marker.exists(), news
+
+    @property
+    def request_id(self) -> str:
+        return self._environment.request_id
+
+    def close(self) -> None:
+        self._environment.close()
+
+
+@pytest.fixture(scope="session")
+def libraries(compile_library: Callable[..., Path], functions: Any) -> dict[str, str]:
+    source = functions.original("attacks") / "native.c"
+    return {
+        "ATTACK_LIBRARY": str(compile_library(source, "attack.so")),
+        "ATTACK_CONSTRUCTOR": str(compile_library(source, "constructor.so", "-DCONSTRUCTOR")),
+        "ATTACK_EXTENSION": str(compile_library(source, "extension.so", "-DEXTENSION")),
+    }
+
+
+def _attacks(root: Path, tmp: Path, functions: Any, libraries: dict[str, str], policy: str | None) -> Attacks:
+    return Attacks(lambda: functions.start(root, policy, **libraries), tmp)
+
+
+@pytest.fixture(scope="module")
+def unprotected(functions: Any, libraries: Any, tmp_path_factory: Any) -> Iterator[Attacks]:
+    root = functions.original("attacks")
+    attacks = _attacks(root, tmp_path_factory.mktemp("unprotected"), functions, libraries, None)
+    yield attacks
+    attacks.close()
+
+
+@pytest.fixture(scope="module")
+def protected(functions: Any, libraries: Any, policy: Any, tmp_path_factory: Any) -> Iterator[Any]:
+    root = functions.protected("attacks")
+    by_effect = {
+        effect: _attacks(root, tmp_path_factory.mktemp(effect), functions, libraries, policy(effect))
+        for effect in ("prevent", "alert", "block")
+    }
+    yield by_effect
+    for attacks in by_effect.values():
+        attacks.close()
+
+
+def test_table_is_whole(functions: Any) -> None:
+    """Every way of the function has its row."""
+    code = "import app, json; print(*app.WAYS)"
+    import subprocess
+
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=functions.original("attacks"), capture_output=True, text=True
+    )
+    assert sorted(run.stdout.split()) == sorted(
+        [*(way.name for way in WAYS), *AROUND, "around_restored_table_for_later"]
+    )
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+def test_way(way: Way, unprotected: Attacks, protected: dict[str, Attacks], read_audits: Any) -> None:
+    control, works, _ = unprotected.run(way.name)
+    assert works, control
+    assert (control.kind == "exit") == way.replaces_process
+
+    outcome, happened, said = protected["prevent"].run(way.name)
+    assert outcome.kind == "response" and not happened, outcome
+    assert outcome.document == way.prevented
+    _check(read_audits(said), way, "prevent", protected["prevent"].request_id)
+
+    outcome, happened, said = protected["alert"].run(way.name)
+    assert happened and outcome == control, outcome
+    _check(read_audits(said), way, "alert", protected["alert"].request_id)
+
+    outcome, happened, said = protected["block"].run(way.name)
+    assert outcome.kind == "exit" and outcome.status != 0 and not happened, outcome
+    _check(read_audits(said)[:1], Way(way.name, {}), "block", protected["block"].request_id)
+
+
+def _check(found: list[dict[str, Any]], way: Way, effect: str, request_id: str) -> None:
+    assert sum(audit.get("count", 1) for audit in found) == way.audits, found
+    for audit in found:
+        assert (audit["type"], audit["effect"], audit["requestID"]) == ("processes", effect, request_id)
+        assert audit["attackType"] == "explicitlyDeniedProcess"
+
+
+@pytest.mark.parametrize("way", AROUND)
+def test_way_around_the_hooks(way: str, unprotected: Attacks, protected: dict[str, Attacks]) -> None:
+    """Not stopped yet: a kernel lock comes later, and these rows change with it."""
+    assert unprotected.run(way)[1]
+    assert protected["prevent"].run(way)[1]
+
+
+def test_restored_hooks_are_found_at_the_next_invocation(
+    protected: dict[str, Attacks], read_audits: Any
+) -> None:
+    attacks = protected["prevent"]
+    outcome, _, _ = attacks.run("around_restored_table_for_later")
+    assert outcome.document["value"] > 0
+    outcome, happened, said = attacks.run("os_posix_spawn")
+    assert outcome.kind == "response" and not happened
+    outcome, happened, said = attacks.run("fork_then_exec")
+    assert outcome.document == status(EACCES) and not happened
+
+
+def test_lists(functions: Any, libraries: Any, policy: Any, tmp_path: Path, read_audits: Any) -> None:
+    """What a list allows runs without an audit, while the rest is stopped."""
+    allowed = policy("prevent", block_all=False, allow=(shutil.which("touch"),))
+    attacks = _attacks(functions.protected("attacks"), tmp_path, functions, libraries, allowed)
+    try:
+        outcome, happened, said = attacks.run("subprocess_run")
+        assert outcome.document == {"value": 0} and happened and not read_audits(said)
+        outcome, happened, said = attacks.run("os_system")
+        assert outcome.document == status(127) and not happened and len(read_audits(said)) == 1
+    finally:
+        attacks.close()
