@@ -271,7 +271,7 @@ def test_explain() -> None:
     write("defender.toml")
     assert good("explain", "--function", "orders-eu", "--region", "us-east-1").stdout == (
         "function orders-eu in region us-east-1 (aws)\n"
-        '→ 1. orders: applies: functions: "orders-*" matches orders-eu, regions: "*" matches us-east-1\n'
+        '> 1. orders: applies: functions: "orders-*" matches orders-eu, regions: "*" matches us-east-1\n'
         "Rule orders:\n"
         "  processes: prevent\n"
         "    denied: starting curl\n"
@@ -368,11 +368,15 @@ def test_import_and_export() -> None:
 
 def test_import_replaces_when_told_and_keeps_comments() -> None:
     write("a.toml", "# mine\n" + ORDERS)
+    write("b.toml", "\ufeff# mine\n".replace("\n", "\r\n") + ORDERS.replace("\n", "\r\n"))
     write("a.json", good("export", "a.toml").stdout.replace("curl", "wget"))
     error = refused("import", "a.json", "-o", "a.toml")
     assert (error.exit_code, error.hint) == (2, "--force replaces it")
     good("import", "a.json", "-o", "a.toml", "--force")
-    assert Path("a.toml").read_text() == "# mine\n" + ORDERS.replace("curl", "wget")
+    wanted = "# mine\n" + ORDERS.replace("curl", "wget")
+    assert Path("a.toml").read_bytes().decode() == wanted
+    good("import", "a.json", "-o", "b.toml", "--force")
+    assert Path("b.toml").read_bytes().decode() == "\ufeff" + wanted.replace("\n", "\r\n")
 
 
 def test_import_warns_and_refuses() -> None:

@@ -191,6 +191,8 @@ def test_labels_become_regions(labels: Any, regions: tuple[str, ...]) -> None:
         (changed(network__whitelistOutboundPorts=[80]),
          "p: rules[0].network.whitelistOutboundPorts[0]: whitelistOutboundPorts: must be an object with start and"
          " end, not the number 80"),
+        (changed(collections=[{"labels": ["region: us"]}]),
+         "p: rules[0].collections[0].labels[0]: labels: ' us' has a space at its start or end"),
         (changed(collections={"a": 1}), "p: rules[0].collections: must be a list, not a table"),
     ],
 )  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -282,10 +283,12 @@ def import_(*, file: str, output: Path | None, force: bool) -> None:
     if output is None:
         click.echo(writing.rendered(imported.policy), nl=False)
         return
-    onto = None
+    onto, mark = None, ""
     if force and output.is_file():
-        onto = policy_file.decoded(policy_file.read_bytes(output), str(output))
-    saving.save({output: writing.rendered(imported.policy, onto)}, force=force)
+        data = policy_file.read_bytes(output)
+        onto = policy_file.decoded(data, str(output))
+        mark = "\ufeff" if data.startswith(BOM_UTF8) else ""
+    saving.save({output: mark + writing.rendered(imported.policy, onto)}, force=force)
     click.echo(f"wrote {output}: {len(imported.policy.rules)} rules", err=True)
 
 

@@ -28,7 +28,7 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
     """The rules, what became of each, and what the one that applies does."""
     yield identity_words(explanation.match.identity)
     for step in explanation.steps:
-        mark, verb = ("→", "applies: ") if step.applies else (" ", "")
+        mark, verb = (">", "applies: ") if step.applies else (" ", "")
         yield f"{mark} {step.number}. {step.rule}: {verb}{step.reason}"
     rule = explanation.match.rule
     if rule is None:

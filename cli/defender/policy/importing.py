@@ -231,24 +231,24 @@ class _Reader:
 
     def regions(self, table: Mapping[str, Any], place: Place) -> tuple[str, ...]:
         found: list[str] = []
-        for label in self.entries(table, "labels", place, values.pattern):
-            region = _region(label)
+        for label, region in self.entries(table, "labels", place, _label):
             if region is None:
                 self.warn((*place, "labels"), f"{label} left out: only labels region:... are known here")
             else:
-                found.append(values.pattern(region))
+                found.append(region)
         return tuple(found) or ("*",)
 
 
-def _region(label: str) -> str | None:
-    """The region pattern of a label, or None for a tag."""
+def _label(raw: object) -> tuple[str, str | None]:
+    """A label and its region pattern; None for a tag."""
+    label = values.pattern(raw)
     sign, body = ("-", label[1:]) if label.startswith("-") else ("", label)
     if body == "*":
-        return label
-    if body[: len(_REGION)].lower() != _REGION:
-        return None
+        return label, label
+    if not body.lower().startswith(_REGION):
+        return label, None
     region = body[len(_REGION) :]
-    return region if region.startswith("-") and sign else sign + region
+    return label, values.pattern(region if region.startswith("-") and sign else sign + region)
 
 
 def _port_entry(raw: object) -> tuple[model.Ports, bool]:

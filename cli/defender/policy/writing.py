@@ -124,10 +124,17 @@ def _changed(policy: Policy, onto: str) -> str:
         _arrange(document, old, wanted)
         for key in [key for key in document if key != "rule"]:
             del document[key]
-        return document.as_string()
+        return _line_ends(document.as_string(), onto)
     except TOMLKitError as error:
         hint = "mend it, or take it away to have a new one written"
         raise PolicyError(f"the file can't be changed: {error}", hint=hint) from error
+
+
+def _line_ends(text: str, onto: str) -> str:
+    """`text` with the line ends of `onto`, where those are all of Windows."""
+    if "\r\n" not in onto or onto.count("\r\n") != onto.count("\n"):
+        return text
+    return text.replace("\r\n", "\n").replace("\n", "\r\n")
 
 
 def _arrange(document: Any, old: Any, wanted: list[Any]) -> None:
