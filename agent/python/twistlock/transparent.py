@@ -35,14 +35,17 @@ def instrument(target, run):
             return _same, (target,)
         return reduced
 
+    def bind(self, owner, cls=None):
+        bound = target.__get__(owner, cls)
+        ours = isinstance(bound, types.MethodType) and bound.__func__ is target
+        return types.MethodType(self, bound.__self__) if ours else self if bound is target else bound
+
     names = [name for name in dir(kind) if name not in _NOT_FORWARDED and _is_special(kind, name)]
     members = {name: _forward(target, getattr(kind, name)) for name in names}
     if getattr(kind, "__hash__", None) is None:
         members["__hash__"] = None
-    if isinstance(target, types.FunctionType):
-        members["__get__"] = lambda self, owner, _cls=None: (
-            self if owner is None else types.MethodType(self, owner)
-        )
+    if hasattr(kind, "__get__"):
+        members["__get__"] = bind
     if isinstance(target, type):
         members["__mro_entries__"] = lambda _self, _bases: (target,)
     members.update(
