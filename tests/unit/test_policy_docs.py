@@ -46,6 +46,6 @@ def test_output_is_real(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_miners_are_the_table() -> None:
     miners = read_miners(resources.miners())
-    shown = re.search(r"table, `agent/core/data/miners.txt`.*?\n\n(.*?)\n\n", PAGE, re.DOTALL)
+    shown = re.search(r"<!-- miners -->\n(.*?)\n\n", PAGE, re.DOTALL)
     assert shown is not None
     assert re.findall(r"`([^`]+)`", shown[1]) == [*miners.names, *miners.arguments]
