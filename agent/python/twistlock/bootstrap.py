@@ -17,7 +17,7 @@ class NotProtectedError(RuntimeError):
     """Every invocation fails with this when the agent can't start and was embedded with on_failure = "closed"."""
 
 
-# The core's two functions, once it runs.
+# The core's two functions once it runs, and what it does.
 _core = []
 # Why every invocation fails, if so.
 _refusals = []
@@ -25,9 +25,14 @@ _refusals = []
 _running = []
 
 
-def connect(begin, end):
+def connect(begin, end, status):
     """Tell the core from now on through its two functions when an invocation starts and ends."""
-    _core[:] = begin, end
+    _core[:] = begin, end, status
+
+
+def status():
+    """Return what `connect` was told at last; None before."""
+    return _core[2] if _core else None
 
 
 def refuse(why):
@@ -161,7 +166,7 @@ def _begin(args, kwargs):
         if _running and (not token or token == _running[-1]):
             token = _running[-1]
         else:
-            _core[0](token)
+            _core[0](token or None)
         _running.append(token)
         return token
     except Exception:
@@ -177,6 +182,6 @@ def _end(token):
         if not _running:
             _core[1]()
         elif _running[-1] != current:
-            _core[0](_running[-1])
+            _core[0](_running[-1] or None)
     except Exception:
         return  # As above.

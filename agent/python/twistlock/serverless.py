@@ -58,10 +58,13 @@ def _start():
     why = message.value.decode("utf-8", "replace")
     if result < 0 and result != _E_ALREADY:
         raise ValueError(why)
+    status = "disabled" if result == _DISABLED else "enforcing"
+    if result == _E_ALREADY and bootstrap.status():  # This module was reloaded.
+        status = bootstrap.status()
     core.tw_invocation_begin.argtypes = (text,)
     core.tw_invocation_begin.restype = core.tw_invocation_end.restype = None
-    bootstrap.connect(core.tw_invocation_begin, core.tw_invocation_end)
-    return "disabled" if result == _DISABLED else "enforcing", why
+    bootstrap.connect(core.tw_invocation_begin, core.tw_invocation_end, status)
+    return status, why
 
 
 def _library():

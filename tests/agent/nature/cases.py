@@ -15,13 +15,14 @@ import traceback
 import types
 import unittest
 import weakref
+from unittest import mock
 
 import kinds
 import twistlock.serverless
 from twistlock import bootstrap
 
 TOLD = []
-bootstrap.connect(lambda request: TOLD.append(request.decode()), lambda: TOLD.append("end"))
+bootstrap.connect(lambda request: TOLD.append((request or b"").decode()), lambda: TOLD.append("end"), "enforcing")
 
 
 class Context:
@@ -308,7 +309,7 @@ class Telling(Case):
         saved = list(bootstrap._core)
         try:
             for pair in [(fail, fail), (saved[0], fail)]:
-                bootstrap.connect(*pair)
+                bootstrap.connect(*pair, "enforcing")
                 self.assertEqual({"got": 1}, wrapped(1, Context("r")))
                 self.assertEqual([], bootstrap._running)
         finally:
@@ -336,6 +337,20 @@ class Module(Case):
         again = importlib.reload(twistlock.serverless)
         self.assertEqual("failed", again.status)
         self.assertEqual({"got": 1}, again.handler(kinds.plain)(1, None))
+
+    def test_no_library_for_this_system(self):
+        def library(sysname, libc):
+            uname = types.SimpleNamespace(sysname=sysname, machine="riscv64")
+            with mock.patch("os.uname", lambda: uname), mock.patch("os.confstr", libc):
+                return twistlock.serverless._library()
+
+        def musl(name):
+            raise ValueError(name)
+
+        self.assertEqual("libdefender-linux-riscv64.so", library("Linux", lambda name: "glibc 2.26"))
+        self.assertRaisesRegex(OSError, "musl", library, "Linux", musl)
+        self.assertRaisesRegex(OSError, "musl", library, "Linux", lambda name: None)
+        self.assertRaisesRegex(OSError, "Linux only", library, "Darwin", musl)
 
 
 if __name__ == "__main__":
