@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -53,18 +53,18 @@ class Functions:
     """Builds function folders, protected and not, and starts environments on them."""
 
     folder: Path
-    protect: Callable[[Path, Path], None]
+    protect: Callable[[Path, Path, Sequence[str]], None]
     command: tuple[str, ...] = (sys.executable, "-m", "awslambdaric")
 
     def original(self, name: str) -> Path:
         """The folder of one of our sample functions."""
         return FUNCTIONS / name
 
-    def protected(self, name: str) -> Path:
+    def protected(self, name: str, handlers: Sequence[str] = ("app.handler",)) -> Path:
         """The same, protected; embedded once a session."""
         target = self.folder / name
         if not target.exists():
-            self.protect(FUNCTIONS / name, target)
+            self.protect(FUNCTIONS / name, target, handlers)
         return target
 
     def start(
@@ -76,13 +76,14 @@ class Functions:
         return runtime_api.Environment(task_root, handler, command=self.command, variables=variables)
 
 
-def _embed(source: Path, target: Path) -> None:
+def _embed(source: Path, target: Path, handlers: Sequence[str]) -> None:
     """The one place that knows how a function becomes protected: the command, as its users run it."""
-    command = [sys.executable, "-m", "defender", "embed", str(source), "-o", str(target), "--json"]
+    options = [option for handler in handlers for option in ("--handler", handler)]
+    command = [sys.executable, "-m", "defender", "embed", str(source), "-o", str(target), "--json", *options]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     document = json.loads(run.stdout)
-    assert [function["status"] for function in document["functions"]] == ["protected"], run.stdout
+    assert {function["status"] for function in document["functions"]} == {"protected"}, run.stdout
 
 
 @pytest.fixture(scope="session")
@@ -160,6 +161,3 @@ def policy() -> Callable[..., str]:
 @pytest.fixture(scope="session")
 def read_audits() -> Callable[[str], list[dict[str, Any]]]:
     return audits
-
-
-Variables = Mapping[str, str]

@@ -151,7 +151,7 @@ def test_table_is_whole(functions: Any) -> None:
     import subprocess
 
     run = subprocess.run(
-        [sys.executable, "-c", code], cwd=functions.original("attacks"), capture_output=True, text=True
+        [sys.executable, "-B", "-c", code], cwd=functions.original("attacks"), capture_output=True, text=True
     )
     assert sorted(run.stdout.split()) == sorted(
         [*(way.name for way in WAYS), *AROUND, "around_restored_table_for_later"]

@@ -22,7 +22,9 @@ import twistlock.serverless
 from twistlock import bootstrap
 
 TOLD = []
-bootstrap.connect(lambda request: TOLD.append((request or b"").decode()), lambda: TOLD.append("end"), "enforcing")
+bootstrap.connect(
+    lambda request: TOLD.append((request or b"").decode()), lambda: TOLD.append("end"), "enforcing"
+)
 
 
 class Context:
@@ -69,14 +71,29 @@ class EveryKind(Case):
         for name in kinds.ALL:
             original, wrapped = self.wrap(name)
             self.assertIsNot(original, wrapped)
-            for attribute in ("__name__", "__qualname__", "__doc__", "__module__", "__dict__", "__annotations__",
-                              "__defaults__", "__kwdefaults__", "__code__", "__class__", "__self__", "func"):
+            for attribute in (
+                "__name__",
+                "__qualname__",
+                "__doc__",
+                "__module__",
+                "__dict__",
+                "__annotations__",
+                "__defaults__",
+                "__kwdefaults__",
+                "__code__",
+                "__class__",
+                "__self__",
+                "func",
+            ):
                 missing = object()
                 self.assertEqual(
-                    getattr(original, attribute, missing) is missing, getattr(wrapped, attribute, missing) is missing
+                    getattr(original, attribute, missing) is missing,
+                    getattr(wrapped, attribute, missing) is missing,
                 )
                 if hasattr(original, attribute):
-                    self.assertEqual(getattr(original, attribute), getattr(wrapped, attribute), (name, attribute))
+                    self.assertEqual(
+                        getattr(original, attribute), getattr(wrapped, attribute), (name, attribute)
+                    )
             self.assertIs(original, wrapped.__wrapped__)
             self.assertEqual(repr(original), repr(wrapped))
             self.assertEqual(str(original), str(wrapped))
@@ -96,8 +113,17 @@ class EveryKind(Case):
     def test_inspect_sees_the_same(self):
         for name in kinds.ALL:
             original, wrapped = self.wrap(name)
-            for question in ("isfunction", "ismethod", "isbuiltin", "isroutine", "isclass", "iscoroutinefunction",
-                             "isgeneratorfunction", "isasyncgenfunction", "ismethoddescriptor"):
+            for question in (
+                "isfunction",
+                "ismethod",
+                "isbuiltin",
+                "isroutine",
+                "isclass",
+                "iscoroutinefunction",
+                "isgeneratorfunction",
+                "isasyncgenfunction",
+                "ismethoddescriptor",
+            ):
                 ask = getattr(inspect, question)
                 self.assertEqual(ask(original), ask(wrapped), (name, question))
             self.assertEqual(kinds.signature(original), kinds.signature(wrapped), name)
@@ -154,7 +180,12 @@ class Functions(Case):
 
     def test_arguments_pass(self):
         _, wrapped = self.wrap("anything")
-        for args, kwargs in [((), {}), ((1,), {}), ((1, 2, 3), {}), ((), {"event": 1, "self": 2, "context": None})]:
+        for args, kwargs in [
+            ((), {}),
+            ((1,), {}),
+            ((1, 2, 3), {}),
+            ((), {"event": 1, "self": 2, "context": None}),
+        ]:
             self.assertEqual((args, kwargs), wrapped(*args, **kwargs))
         self.assertRaises(TypeError, self.wrap("plain")[1])
 
@@ -283,7 +314,8 @@ class Telling(Case):
     def test_threads(self):
         _, wrapped = self.wrap("plain")
         many = [
-            threading.Thread(target=lambda i=i: [wrapped({}, Context(str(i))) for _ in range(50)]) for i in range(8)
+            threading.Thread(target=lambda i=i: [wrapped({}, Context(str(i))) for _ in range(50)])
+            for i in range(8)
         ]
         for thread in many:
             thread.start()

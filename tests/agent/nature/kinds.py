@@ -217,14 +217,41 @@ def raising_frozen(event, context):
 
 
 RAISING = [
-    "raising", "raising_deep", "raising_coroutine", "raising_generator", "raising_async_generator", "exiting",
+    "raising",
+    "raising_deep",
+    "raising_coroutine",
+    "raising_generator",
+    "raising_async_generator",
+    "exiting",
     "raising_frozen",
 ]
 ANSWERS = [
-    "plain", "annotated", "coroutine", "sleeping", "generator", "async_generator", "application", "bound",
-    "bound_coroutine", "later", "slotted", "partial", "unnamed", "Class",
+    "plain",
+    "annotated",
+    "coroutine",
+    "sleeping",
+    "generator",
+    "async_generator",
+    "application",
+    "bound",
+    "bound_coroutine",
+    "later",
+    "slotted",
+    "partial",
+    "unnamed",
+    "Class",
 ]
-ALL = [*ANSWERS, *RAISING, "echo", "async_echo", "builtin", "builtin_class", "foreign", "partial_coroutine", "_cached"]
+ALL = [
+    *ANSWERS,
+    *RAISING,
+    "echo",
+    "async_echo",
+    "builtin",
+    "builtin_class",
+    "foreign",
+    "partial_coroutine",
+    "_cached",
+]
 
 
 def settle(result):

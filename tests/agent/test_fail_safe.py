@@ -1,0 +1,171 @@
+"""Where the agent can't start, one line says why; the function answers (`open`) or refuses (`closed`)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import platform
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from defender.policy import packaged
+
+_NOISE = random.Random(4).randbytes(1 << 20)
+# The kernel's limit for one variable, with its name and the NUL byte: 128 KiB.
+_LONGEST = (1 << 17) - len("TW_POLICY=") - 1
+_OTHER = {"x86_64": "aarch64", "aarch64": "x86_64"}[platform.machine()]
+
+
+def _library(root: Path, machine: str = platform.machine()) -> Path:
+    return root / "twistlock" / f"libdefender-linux-{machine}.so"
+
+
+def _edited(policy: str, edit: Callable[[dict[str, Any]], Any]) -> str:
+    document = json.loads(base64.b64decode(policy))
+    edit(document)
+    return base64.b64encode(json.dumps(document, separators=(",", ":")).encode()).decode()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What is wrong: a change of the folder or of TW_POLICY, and a word of the reason that is to be given."""
+
+    name: str
+    word: str
+    folder: Callable[[Path], object] | None = None
+    policy: Callable[[str], str | None] | None = None
+
+
+def _baked(data: bytes) -> Callable[[Path], object]:
+    return lambda root: (root / "twistlock" / "policy.json").write_bytes(data)
+
+
+FAILURES = [
+    Failure("library missing", "missing", folder=lambda root: _library(root).unlink()),
+    Failure("library of noise", "libdefender", folder=lambda root: _library(root).write_bytes(_NOISE)),
+    Failure("library empty", "libdefender", folder=lambda root: _library(root).write_bytes(b"")),
+    Failure(
+        "library of another machine",
+        "libdefender",
+        folder=lambda root: _library(root, _OTHER).replace(_library(root)),
+    ),
+    Failure(
+        "library is a folder",
+        "libdefender",
+        folder=lambda root: (_library(root).unlink(), _library(root).mkdir()),
+    ),
+    Failure("policy absent", "TW_POLICY", policy=lambda policy: None),
+    Failure("policy empty", "TW_POLICY", policy=lambda policy: ""),
+    Failure("policy truncated", "TW_POLICY", policy=lambda policy: policy[: len(policy) // 2]),
+    Failure("policy truncated on four", "TW_POLICY", policy=lambda policy: policy[: len(policy) // 8 * 4]),
+    Failure("policy not ended", "TW_POLICY", policy=lambda policy: policy[:-1]),
+    Failure(
+        "policy of a newer version", "version", policy=lambda text: _edited(text, lambda it: it.update(v=2))
+    ),
+    Failure(
+        "policy of a wrong type",
+        "TW_POLICY",
+        policy=lambda text: _edited(text, lambda it: it.update(runtime=3)),
+    ),
+    Failure("policy not base64", "TW_POLICY", policy=lambda policy: "{" + policy),
+    Failure(
+        "noise as long as a variable may be",
+        "TW_POLICY",
+        policy=lambda policy: base64.b64encode(_NOISE)[:_LONGEST].decode(),
+    ),
+    Failure(
+        "a megabyte of noise in the package",
+        "policy.json",
+        folder=_baked(_NOISE),
+        policy=lambda policy: packaged("policy.json", hashlib.sha256(_NOISE).hexdigest()),
+    ),
+    Failure("a megabyte of noise baked", "policy.json", folder=_baked(_NOISE), policy=lambda policy: None),
+    Failure(
+        "packaged policy missing", "policy.json", policy=lambda policy: packaged("policy.json", "0" * 64)
+    ),
+    Failure(
+        "packaged policy changed",
+        "policy.json",
+        folder=_baked(b'{"v":1}'),
+        policy=lambda policy: packaged("policy.json", "0" * 64),
+    ),
+]
+
+
+@pytest.fixture
+def broken(task_root: Any, functions: Any, policy: Any) -> Any:
+    """Start a protected function that something is wrong with."""
+
+    def start(failure: Failure, on_failure: str) -> Any:
+        root = task_root("plain")
+        settings = root / "twistlock" / "_settings.py"
+        settings.write_text(f'on_failure = "{on_failure}"\n')
+        if failure.folder:
+            failure.folder(root)
+        text = policy("prevent")
+        return functions.start(root, failure.policy(text) if failure.policy else text)
+
+    return start
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
+def test_open_runs_the_function(failure: Failure, broken: Any) -> None:
+    with broken(failure, "open") as environment:
+        for event in range(3):
+            assert environment.invoke(event).document == {"answer": event}
+        _one_line(environment.errors(), failure.word, "the function runs unprotected")
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
+def test_closed_fails_every_invocation(failure: Failure, broken: Any) -> None:
+    with broken(failure, "closed") as environment:
+        for event in range(3):
+            outcome = environment.invoke(event)
+            assert outcome.kind == "error"
+            assert outcome.document["errorType"] == "NotProtectedError"
+            assert failure.word in outcome.document["errorMessage"]
+        _one_line(environment.errors(), failure.word, "every invocation will fail")
+
+
+def _one_line(said: str, word: str, consequence: str) -> None:
+    assert said.count("\n") == 1, said
+    assert said.startswith("defender: NOT PROTECTED: ")
+    assert word in said
+    assert consequence in said
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [None, b"", b"on_failure = (", b"\xff\xfe", b"raise SystemError"],
+    ids=lambda value: str(value),
+)
+def test_settings_that_can_not_be_read(
+    settings: bytes | None, task_root: Any, functions: Any, policy: Any
+) -> None:
+    """The core still enforces; what can't be read counts as open, and is said."""
+    root = task_root("plain")
+    file = root / "twistlock" / "_settings.py"
+    if settings is None:
+        file.unlink()
+    else:
+        file.write_bytes(settings)
+    with functions.start(root, policy("prevent")) as environment:
+        assert environment.invoke(1).document == {"answer": 1}
+        lines = environment.errors().splitlines()
+    assert sum(line.startswith("defender: ") and "_settings.py" in line for line in lines) == 1
+
+
+def test_disabled_policy_is_no_failure(functions: Any) -> None:
+    """A function that no rule is for runs in a closed setting too."""
+    from defender.policy import Identity, disabled
+
+    policy = disabled(Identity(function="f", region=None, provider="aws", account=None))
+    with functions.start(functions.protected("plain"), policy) as environment:
+        assert environment.invoke(1).document == {"answer": 1}
+        assert "NOT PROTECTED" not in environment.errors()
