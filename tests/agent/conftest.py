@@ -15,7 +15,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-
 from defender.policy import Effect, Identity, Rule, default_policy, encode, with_effect
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +24,8 @@ IDENTITY = Identity(function="demo", region="us-east-1", provider="aws", account
 
 def _module(name: str, path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # Where dataclasses look for their module.
     spec.loader.exec_module(module)
@@ -130,7 +130,7 @@ def interpreters() -> Iterator[tuple[str, str]]:
             version = _version(path)
             if version and version not in found and int(version.split(".")[1]) >= 6:
                 found[version] = path
-    found.setdefault("%d.%d" % sys.version_info[:2], sys.executable)
+    found.setdefault(f"3.{sys.version_info.minor}", sys.executable)
     return iter(sorted(found.items(), key=lambda item: int(item[0].split(".")[1])))
 
 

@@ -92,7 +92,7 @@ def ctypes_posix_spawnp(marker):
 @way
 def ctypes_wordexp(marker):
     words = ctypes.create_string_buffer(64)
-    return libc().wordexp(("$(%s)" % shell(marker)).encode(), words, 0)
+    return libc().wordexp(f"$({shell(marker)})".encode(), words, 0)
 
 
 @way

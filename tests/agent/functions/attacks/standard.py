@@ -99,7 +99,7 @@ def pty_spawn(marker):
 @way
 def script_with_interpreter(marker):
     script = pathlib.Path(marker + ".sh")
-    script.write_text("#!/bin/sh\n%s\n" % shell(marker))
+    script.write_text(f"#!/bin/sh\n{shell(marker)}\n")
     script.chmod(0o755)
     return subprocess.run([str(script)]).returncode
 
@@ -123,7 +123,9 @@ def program_through_loader(marker):
 
 @ways("subprocess")
 def _subprocess():
-    command = lambda marker: [TOUCH, marker]
+    def command(marker):
+        return [TOUCH, marker]
+
     return {
         "run": lambda marker: subprocess.run(command(marker)).returncode,
         "call": lambda marker: subprocess.call(command(marker)),

@@ -17,7 +17,7 @@ def ways(prefix):
     """Enter several ways that differ in one call: the function returns them by name."""
 
     def enter(function):
-        WAYS.update({"%s_%s" % (prefix, name): call for name, call in function().items()})
+        WAYS.update({f"{prefix}_{name}": call for name, call in function().items()})
         return function
 
     return enter

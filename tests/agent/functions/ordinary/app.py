@@ -49,7 +49,7 @@ class _Server:
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
         threading.Thread(target=self._server.serve_forever, args=(0.01,)).start()
-        return "http://127.0.0.1:%d" % self._server.server_address[1]
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __exit__(self, *_):
         self._server.shutdown()
