@@ -1,0 +1,369 @@
+#include "audit.h"
+
+#include "defender.h"
+#include "text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { EMPTY, WRITING, PENDING, WRITTEN };
+enum { SEEN = 64, PATH_SHOWN = 512, COMMAND_SHOWN = 1024, TEXT_SHOWN = 256 };
+
+struct slot {
+    _Atomic unsigned state;
+    _Atomic unsigned count; /* how often it happened in this invocation; the line itself says 1 */
+    _Atomic unsigned long key;
+    size_t length;
+    char line[TW_AUDIT_LINE];
+};
+
+/* Shared with children: a denied child can often not write, since its descriptors are closed already. */
+struct ring {
+    _Atomic unsigned long next; /* number of lines ever begun; a line's place is its number modulo the size */
+    unsigned long drained;
+    struct slot slots[TW_AUDIT_RING];
+};
+
+static struct {
+    struct ring *ring;
+    int descriptor;
+    dev_t device;
+    ino_t inode;
+    pid_t main_process;
+    _Atomic unsigned long invocation_first; /* the ring's `next` when the invocation began */
+    char function[TEXT_SHOWN], region[64], provider[16], rule[TEXT_SHOWN], runtime[64], request[128];
+} audit = {.descriptor = -1};
+
+static const char *const effects[] = {"disable", "alert", "prevent", "block"};
+
+static pid_t process_id(void)
+{
+    return (pid_t)syscall(SYS_getpid); /* glibc before 2.25 remembers the parent's in a vfork's child */
+}
+
+static void copy(char *to, size_t size, const char *from)
+{
+    size_t length = from == NULL ? 0 : strnlen(from, size - 1);
+
+    if (length > 0)
+        memcpy(to, from, length);
+    to[length] = '\0';
+}
+
+bool tw_audit_open(const struct tw_audit_identity *identity)
+{
+    struct stat status;
+
+    copy(audit.function, sizeof audit.function, identity->function);
+    copy(audit.region, sizeof audit.region, identity->region);
+    copy(audit.provider, sizeof audit.provider, identity->provider);
+    copy(audit.rule, sizeof audit.rule, identity->rule);
+    copy(audit.runtime, sizeof audit.runtime, identity->runtime);
+    audit.main_process = process_id();
+    /* A high number: programs that close "their" descriptors count up from three. */
+    audit.descriptor = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 512);
+    if (audit.descriptor < 0)
+        audit.descriptor = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 64);
+    if (audit.descriptor >= 0 && fstat(audit.descriptor, &status) == 0) {
+        audit.device = status.st_dev;
+        audit.inode = status.st_ino;
+    }
+    void *memory = mmap(NULL, sizeof(struct ring), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    audit.ring = memory == MAP_FAILED ? NULL : memory;
+    return audit.ring != NULL;
+}
+
+pid_t tw_audit_main_process(void)
+{
+    return audit.main_process;
+}
+
+/* Whether a descriptor still is the stderr that we began with: the function may have used its number anew. */
+static bool is_ours(int descriptor)
+{
+    struct stat status;
+
+    return descriptor >= 0 && fstat(descriptor, &status) == 0 && status.st_dev == audit.device &&
+           status.st_ino == audit.inode;
+}
+
+static bool write_to(int descriptor, const char *line, size_t length)
+{
+    ssize_t written;
+
+    do
+        written = write(descriptor, line, length);
+    while (written < 0 && errno == EINTR);
+    return written > 0;
+}
+
+/* The main process's descriptor, through /proc: a child's own copy may be closed. */
+static int parents_descriptor(void)
+{
+    char path[64];
+    struct tw_text text = {.start = path, .size = sizeof path - 1};
+
+    tw_text_add(&text, "/proc/");
+    tw_text_number(&text, (unsigned long)audit.main_process);
+    tw_text_add(&text, "/fd/");
+    tw_text_number(&text, (unsigned long)audit.descriptor);
+    path[text.length] = '\0';
+    return open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+}
+
+static bool emit(const char *line, size_t length)
+{
+    if (is_ours(audit.descriptor))
+        return write_to(audit.descriptor, line, length);
+    if (process_id() == audit.main_process)
+        return is_ours(STDERR_FILENO) && write_to(STDERR_FILENO, line, length);
+    int descriptor = audit.descriptor < 0 ? -1 : parents_descriptor();
+    bool done = is_ours(descriptor) && write_to(descriptor, line, length);
+
+    if (descriptor >= 0)
+        close(descriptor);
+    return done;
+}
+
+static void emit_slot(struct slot *slot)
+{
+    unsigned pending = PENDING;
+
+    if (!atomic_compare_exchange_strong(&slot->state, &pending, WRITING))
+        return;
+    atomic_store(&slot->state, emit(slot->line, slot->length) ? WRITTEN : PENDING);
+}
+
+/* What children left; only the main process can be sure of its descriptor. */
+static void emit_pending(void)
+{
+    for (size_t i = 0; audit.ring != NULL && i < TW_AUDIT_RING; i++)
+        emit_slot(&audit.ring->slots[i]);
+}
+
+/* Days since 1970 to a date (Howard Hinnant's civil_from_days); libc's own conversions take locks. */
+static void put_time(struct tw_text *text)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    unsigned long seconds = (unsigned long)now.tv_sec, days = seconds / 86400 + 719468;
+    unsigned long era = days / 146097, of_era = days % 146097;
+    unsigned long year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    unsigned long of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    unsigned long shifted = (5 * of_year + 2) / 153;
+    unsigned long month = shifted < 10 ? shifted + 3 : shifted - 9;
+
+    tw_text_padded(text, year_of_era + era * 400 + (month <= 2), 4);
+    tw_text_add(text, "-");
+    tw_text_padded(text, month, 2);
+    tw_text_add(text, "-");
+    tw_text_padded(text, of_year - (153 * shifted + 2) / 5 + 1, 2);
+    tw_text_add(text, "T");
+    tw_text_padded(text, seconds % 86400 / 3600, 2);
+    tw_text_add(text, ":");
+    tw_text_padded(text, seconds % 3600 / 60, 2);
+    tw_text_add(text, ":");
+    tw_text_padded(text, seconds % 60, 2);
+    tw_text_add(text, ".");
+    tw_text_padded(text, (unsigned long)now.tv_nsec / 1000000, 3);
+    tw_text_add(text, "Z");
+}
+
+static void begin_line(struct tw_text *text, const char *type)
+{
+    tw_text_add(text, "{\"time\":\"");
+    put_time(text);
+    tw_text_add(text, "\",\"type\":\"");
+    tw_text_add(text, type);
+    tw_text_add(text, "\"");
+}
+
+/* Lines that are no audits do not go into the ring: there is nothing to ship or count. */
+static void notice(struct tw_text *text)
+{
+    tw_text_add(text, "}\n");
+    emit(text->start, text->length);
+}
+
+void tw_audit_notice(const char *message)
+{
+    char line[1024];
+    struct tw_text text = {.start = line, .size = sizeof line};
+
+    begin_line(&text, "defender");
+    tw_text_field(&text, "version", TW_VERSION, TEXT_SHOWN);
+    tw_text_field(&text, "msg", message, 512);
+    notice(&text);
+}
+
+void tw_audit_first_line(const char *message, const struct tw_policy *policy)
+{
+    char line[2048];
+    struct tw_text text = {.start = line, .size = sizeof line};
+    const struct {
+        const char *name;
+        enum tw_effect effect;
+    } sections[] = {{"network", policy->network}, {"dns", policy->dns}, {"filesystem", policy->filesystem}};
+    bool first = true;
+
+    begin_line(&text, "defender");
+    tw_text_field(&text, "version", TW_VERSION, TEXT_SHOWN);
+    tw_text_field(&text, "rule", policy->rule, TEXT_SHOWN);
+    tw_text_field(&text, "processes", effects[policy->processes.effect], TEXT_SHOWN);
+    tw_text_add(&text, ",\"lock\":\"off\",\"not_enforced\":[");
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        if (sections[i].effect != TW_EFFECT_DISABLE) {
+            tw_text_add(&text, first ? "\"" : ",\"");
+            tw_text_add(&text, sections[i].name);
+            tw_text_add(&text, "\"");
+            first = false;
+        }
+    tw_text_add(&text, "]");
+    tw_text_field(&text, "msg", message, 512);
+    notice(&text);
+}
+
+/* FNV-1a, 64 bits: tells repeats apart, and protects nothing. */
+static unsigned long hash(unsigned long key, const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        key = (key ^ (unsigned char)bytes[i]) * 0x100000001b3;
+    return (key ^ 0xff) * 0x100000001b3;
+}
+
+static bool is_repeat(unsigned long key)
+{
+    unsigned long next = atomic_load(&audit.ring->next), first = atomic_load(&audit.invocation_first);
+
+    if (next - first > TW_AUDIT_RING)
+        first = next - TW_AUDIT_RING;
+    for (unsigned long number = first; number < next; number++) {
+        struct slot *slot = &audit.ring->slots[number % TW_AUDIT_RING];
+
+        if (atomic_load(&slot->key) == key) {
+            atomic_fetch_add(&slot->count, 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+void tw_audit_process(const struct tw_verdict *verdict, const struct tw_process_facts *facts)
+{
+    char command[COMMAND_SHOWN];
+    size_t length = tw_scrub(facts->argv, command, sizeof command - 1);
+    const char *effect = effects[verdict->effect];
+
+    command[length] = '\0';
+    if (audit.ring == NULL)
+        return;
+    unsigned long key = hash(0xcbf29ce484222325, verdict->attack, strlen(verdict->attack));
+
+    key = hash(hash(hash(key, effect, strlen(effect)), facts->path, strlen(facts->path)), command, length);
+    if (is_repeat(key))
+        return;
+    unsigned long number = atomic_fetch_add(&audit.ring->next, 1);
+    struct slot *slot = &audit.ring->slots[number % TW_AUDIT_RING];
+    /* The end of the line is kept free, so that it is always whole JSON. */
+    struct tw_text text = {.start = slot->line, .size = TW_AUDIT_LINE - 128};
+
+    atomic_store(&slot->state, WRITING);
+    atomic_store(&slot->count, 1);
+    atomic_store(&slot->key, key);
+    begin_line(&text, "processes");
+    tw_text_field(&text, "attackType", verdict->attack, TEXT_SHOWN);
+    tw_text_field(&text, "effect", effect, TEXT_SHOWN);
+    tw_text_field(&text, "severity", strcmp(verdict->attack, "cryptoMinerProcess") == 0 ? "critical" : "high", 16);
+    tw_text_field(&text, "ruleName", audit.rule, TEXT_SHOWN);
+    tw_text_field(&text, "msg", verdict->why, TEXT_SHOWN);
+    tw_text_field(&text, "matched", verdict->by, TEXT_SHOWN);
+    tw_text_field(&text, "function", audit.function[0] != '\0' ? audit.function : NULL, TEXT_SHOWN);
+    tw_text_field(&text, "requestID", audit.request[0] != '\0' ? audit.request : NULL, TEXT_SHOWN);
+    tw_text_field(&text, "region", audit.region[0] != '\0' ? audit.region : NULL, TEXT_SHOWN);
+    tw_text_field(&text, "provider", audit.provider, TEXT_SHOWN);
+    tw_text_field(&text, "runtime", audit.runtime[0] != '\0' ? audit.runtime : NULL, TEXT_SHOWN);
+    tw_text_field(&text, "version", TW_VERSION, TEXT_SHOWN);
+    tw_text_field(&text, "processPath", facts->path, PATH_SHOWN);
+    tw_text_field(&text, "interpreter", facts->interpreter, PATH_SHOWN);
+    tw_text_field(&text, "command", command, COMMAND_SHOWN);
+    text.size = TW_AUDIT_LINE;
+    tw_text_add(&text, ",\"pid\":");
+    tw_text_number(&text, (unsigned long)process_id());
+    tw_text_add(&text, ",\"count\":1}\n");
+    slot->length = text.length;
+    atomic_store(&slot->state, PENDING);
+    emit_slot(slot);
+    if (process_id() == audit.main_process)
+        emit_pending();
+}
+
+void tw_audit_invocation_begin(const char *request_id)
+{
+    copy(audit.request, sizeof audit.request, request_id);
+    if (audit.ring != NULL)
+        atomic_store(&audit.invocation_first, atomic_load(&audit.ring->next));
+}
+
+/* A repeated audit once more, with its number. */
+static void emit_count(const struct slot *slot, unsigned count)
+{
+    char line[TW_AUDIT_LINE];
+    struct tw_text text = {.start = line, .size = sizeof line};
+
+    if (slot->length < 3)
+        return;
+    tw_text_put(&text, slot->line, slot->length - 3); /* up to the count, which is 1 there */
+    tw_text_number(&text, count);
+    tw_text_add(&text, "}\n");
+    emit(line, text.length);
+}
+
+void tw_audit_invocation_end(void)
+{
+    if (audit.ring == NULL)
+        return;
+    unsigned long next = atomic_load(&audit.ring->next), first = atomic_load(&audit.invocation_first);
+
+    if (next == first)
+        return;
+    emit_pending();
+    for (unsigned long number = next - first > TW_AUDIT_RING ? next - TW_AUDIT_RING : first; number < next; number++) {
+        struct slot *slot = &audit.ring->slots[number % TW_AUDIT_RING];
+        unsigned count = atomic_exchange(&slot->count, 1);
+
+        if (count > 1)
+            emit_count(slot, count);
+    }
+    atomic_store(&audit.invocation_first, next);
+}
+
+size_t tw_audit_drain(char *buffer, size_t size)
+{
+    size_t used = 0;
+
+    if (audit.ring == NULL)
+        return 0;
+    unsigned long next = atomic_load(&audit.ring->next);
+
+    if (next - audit.ring->drained > TW_AUDIT_RING)
+        audit.ring->drained = next - TW_AUDIT_RING;
+    while (audit.ring->drained < next) {
+        const struct slot *slot = &audit.ring->slots[audit.ring->drained % TW_AUDIT_RING];
+
+        if (slot->length > size - used)
+            break;
+        memcpy(buffer + used, slot->line, slot->length);
+        used += slot->length;
+        audit.ring->drained++;
+    }
+    return used;
+}

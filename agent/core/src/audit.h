@@ -1,0 +1,42 @@
+/* Room "audit": one JSON line for each thing that the policy stopped or would have stopped. Judges nothing.
+ *
+ * Safe in signal handlers and in the child of a vfork: no locks, no allocation, no stdio. Lines lie in memory that
+ * parent and children share, so that what a child can't write itself is written by its parent. */
+#ifndef TW_AUDIT_H
+#define TW_AUDIT_H
+
+#include "judge.h"
+
+#include <sys/types.h>
+
+enum { TW_AUDIT_LINE = 4096, TW_AUDIT_RING = 64 };
+
+/* What stands in every line. Strings are copied. */
+struct tw_audit_identity {
+    const char *function, *region, *provider, *rule, *runtime;
+};
+
+/* Takes a duplicate of stderr and the memory for the ring. Returns false when there is no memory. */
+bool tw_audit_open(const struct tw_audit_identity *identity);
+
+/* The environment's first line: version, rule, kernel lock, what is not enforced. */
+void tw_audit_first_line(const char *message, const struct tw_policy *policy);
+
+/* A line that is no audit, such as a policy made for another function. */
+void tw_audit_notice(const char *message);
+
+/* One process that was denied, or would have been. Repeats within an invocation are only counted. */
+void tw_audit_process(const struct tw_verdict *verdict, const struct tw_process_facts *facts);
+
+void tw_audit_invocation_begin(const char *request_id);
+void tw_audit_invocation_end(void);
+
+size_t tw_audit_drain(char *buffer, size_t size);
+
+/* The process that the core was started in: the runtime. */
+pid_t tw_audit_main_process(void);
+
+/* Command lines without what looks like a secret. Returns the length written, at most `size`. */
+size_t tw_scrub(const char *const *argv, char *output, size_t size);
+
+#endif

@@ -1,0 +1,59 @@
+/* Room "policy": TW_POLICY decoded once into memory that is read-only from then on. Judges nothing. */
+#ifndef TW_POLICY_H
+#define TW_POLICY_H
+
+#include "codec.h"
+
+enum { TW_POLICY_LARGEST = 64 * 1024, TW_POLICY_MEMORY = 512 * 1024 };
+
+enum tw_effect { TW_EFFECT_DISABLE, TW_EFFECT_ALERT, TW_EFFECT_PREVENT, TW_EFFECT_BLOCK };
+
+struct tw_list {
+    const char *const *items;
+    size_t count;
+};
+
+struct tw_processes {
+    enum tw_effect effect;
+    bool block_all, crypto_miners;
+    struct tw_list allow, deny;
+};
+
+struct tw_policy {
+    const char *function, *region; /* whom it was made for; NULL: not said */
+    const char *provider;
+    const char *rule; /* NULL: no rule, nothing to enforce */
+    struct tw_processes processes;
+    /* Sections that are decoded and not enforced yet: their effects alone. */
+    enum tw_effect network, dns, filesystem;
+    /* The packaged form: the policy itself lies in a file below the agent's folder. */
+    const char *file, *sha256;
+};
+
+/* Memory that strings and lists are put into, from the front; nothing is given back. */
+struct tw_arena {
+    char *memory;
+    size_t size, used;
+};
+
+void *tw_arena_take(struct tw_arena *arena, size_t size);
+
+/* Decodes a document (the JSON itself). Everything in `policy` lies in `arena`. Returns TW_OK, TW_E_VERSION,
+ * TW_E_DOCUMENT or TW_E_SYSTEM; `why` is a line about it. */
+int tw_policy_decode(const char *document, size_t length, struct tw_arena *arena, struct tw_policy *policy,
+                     const char **why);
+
+/* Single values, as the command line checks them too. */
+bool tw_is_text(const char *text);
+bool tw_is_entry(const char *text);
+bool tw_is_address(const char *text);
+bool tw_is_name(const char *text);
+bool tw_is_path(const char *text);
+bool tw_is_packaged_file(const char *text);
+bool tw_is_sha256(const char *text);
+
+/* Finds the policy: TW_POLICY, the file that it names, or the one baked into `folder`, and makes it read-only.
+ * Returns what tw_start returns. */
+int tw_policy_find(const char *tw_policy, const char *folder, const struct tw_policy **policy, const char **why);
+
+#endif

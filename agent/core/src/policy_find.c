@@ -1,0 +1,163 @@
+/* Where the policy comes from: TW_POLICY, the file in the package that it names, or the baked file. */
+#include "defender.h"
+#include "policy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char baked[] = "policy.json";
+
+/* Opens `file` below `folder` part by part, following no link: it must be a file of the package. */
+static int open_inside(const char *folder, const char *file)
+{
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    while (descriptor >= 0) {
+        size_t length = strcspn(file, "/");
+        char part[256];
+
+        if (length >= sizeof part) {
+            close(descriptor);
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        memcpy(part, file, length);
+        part[length] = '\0';
+        int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | (file[length] == '/' ? O_DIRECTORY : O_NONBLOCK);
+        int next = openat(descriptor, part, flags);
+
+        close(descriptor);
+        descriptor = next;
+        if (file[length] == '\0')
+            break;
+        file += length + 1;
+    }
+    return descriptor;
+}
+
+/* The whole of a small file. Returns its length, or -1 when it can't be read or is too long. */
+static long read_file(int descriptor, char *buffer, size_t size)
+{
+    size_t length = 0;
+    struct stat status;
+
+    if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode))
+        return -1;
+    for (;;) {
+        ssize_t count = read(descriptor, buffer + length, size - length);
+
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return count < 0 ? -1 : (long)length;
+        length += (size_t)count;
+        if (length == size)
+            return -1;
+    }
+}
+
+static long read_inside(const char *folder, const char *file, char *buffer, size_t size, int *reason)
+{
+    int descriptor = folder == NULL ? -1 : open_inside(folder, file);
+
+    *reason = errno;
+    if (descriptor < 0)
+        return -1;
+    long length = read_file(descriptor, buffer, size);
+
+    *reason = EIO;
+    close(descriptor);
+    return length;
+}
+
+static bool has_digest(const char *data, size_t length, const char *wanted)
+{
+    static const char hex[] = "0123456789abcdef";
+    uint8_t digest[TW_SHA256_SIZE];
+
+    tw_sha256(data, length, digest);
+    for (size_t i = 0; i < sizeof digest; i++)
+        if (wanted[2 * i] != hex[digest[i] >> 4] || wanted[2 * i + 1] != hex[digest[i] & 15])
+            return false;
+    return true;
+}
+
+/* The document itself in `buffer`: its length, or a negative TW_E_ code. */
+static long find_document(const char *tw_policy, const char *folder, char *buffer, size_t size, const char **why)
+{
+    int reason;
+
+    if (tw_policy != NULL && tw_policy[0] != '\0') {
+        long length = tw_base64_decode(tw_policy, strlen(tw_policy), (uint8_t *)buffer, size);
+
+        *why = "TW_POLICY is no padded standard base64, or over 64 KiB";
+        return length < 0 ? TW_E_ENCODING : length;
+    }
+    long length = read_inside(folder, baked, buffer, size, &reason);
+
+    *why = "TW_POLICY is absent or empty, and no policy is baked into the package";
+    if (length >= 0)
+        return length;
+    if (reason == ENOENT || folder == NULL)
+        return TW_E_ABSENT;
+    *why = "the policy baked into the package can't be read, or is over 64 KiB";
+    return TW_E_FILE;
+}
+
+/* Follows the packaged form, once: a file that names another is invalid. */
+static int follow(const char *folder, char *buffer, size_t size, struct tw_arena *arena, struct tw_policy *policy,
+                  const char **why)
+{
+    int reason;
+    long length = read_inside(folder, policy->file, buffer, size, &reason);
+
+    *why = "the policy file that TW_POLICY names can't be read, or is over 64 KiB";
+    if (length < 0)
+        return TW_E_FILE;
+    *why = "the policy file is not the one that TW_POLICY names: its SHA-256 differs";
+    if (!has_digest(buffer, (size_t)length, policy->sha256))
+        return TW_E_FILE;
+    int result = tw_policy_decode(buffer, (size_t)length, arena, policy, why);
+
+    if (result != TW_OK || policy->file == NULL)
+        return result;
+    *why = "the policy file in the package does not hold the policy, but the name of another file";
+    return TW_E_DOCUMENT;
+}
+
+int tw_policy_find(const char *tw_policy, const char *folder, const struct tw_policy **found, const char **why)
+{
+    const size_t buffer_size = TW_POLICY_LARGEST + 1;
+    /* One mapping holds the policy and all that it points to, and nothing else: it becomes read-only. */
+    char *memory = mmap(NULL, TW_POLICY_MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *buffer = mmap(NULL, buffer_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int result = TW_E_SYSTEM;
+
+    *why = "there is no memory for the policy";
+    if (memory != MAP_FAILED && buffer != MAP_FAILED) {
+        struct tw_arena arena = {memory, TW_POLICY_MEMORY, 0};
+        struct tw_policy *policy = tw_arena_take(&arena, sizeof *policy);
+        long length = find_document(tw_policy, folder, buffer, buffer_size, why);
+
+        result = length < 0 ? (int)length : tw_policy_decode(buffer, (size_t)length, &arena, policy, why);
+        if (result == TW_OK && policy->file != NULL)
+            result = tw_policy != NULL && tw_policy[0] != '\0'
+                         ? follow(folder, buffer, buffer_size, &arena, policy, why)
+                         : (*why = "the baked policy only names another file", TW_E_DOCUMENT);
+        if (result == TW_OK && mprotect(memory, TW_POLICY_MEMORY, PROT_READ) != 0) {
+            *why = "the policy's memory can't be made read-only";
+            result = TW_E_SYSTEM;
+        }
+        *found = policy;
+    }
+    if (buffer != MAP_FAILED)
+        munmap(buffer, buffer_size);
+    if (result != TW_OK && memory != MAP_FAILED)
+        munmap(memory, TW_POLICY_MEMORY);
+    return result;
+}

@@ -1,0 +1,147 @@
+/* Single values of a policy: which strings are addresses, names, paths. The command line's values.py is the twin. */
+#include "policy.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+/* Length of a control character (C0, C1, U+2028, U+2029) at `at`, 0 when it is none. */
+static size_t control(const unsigned char *at)
+{
+    if (at[0] < 0x20 || at[0] == 0x7f)
+        return 1;
+    if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f)
+        return 2;
+    return at[0] == 0xe2 && at[1] == 0x80 && (at[2] == 0xa8 || at[2] == 0xa9) ? 3 : 0;
+}
+
+bool tw_is_text(const char *text)
+{
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++)
+        if (control(at) > 0)
+            return false;
+    return true;
+}
+
+/* Length of the space (Unicode's Zs) that begins at `at`, 0 when it is none. */
+static size_t space(const unsigned char *at)
+{
+    if (at[0] == ' ')
+        return 1;
+    if (at[0] == 0xc2 && at[1] == 0xa0)
+        return 2;
+    if (at[0] == 0xe1 && at[1] == 0x9a && at[2] == 0x80)
+        return 3;
+    if (at[0] == 0xe2 && at[1] == 0x80 && (at[2] <= 0x8a || at[2] == 0xaf))
+        return 3;
+    if (at[0] == 0xe2 && at[1] == 0x81 && at[2] == 0x9f)
+        return 3;
+    return at[0] == 0xe3 && at[1] == 0x80 && at[2] == 0x80 ? 3 : 0;
+}
+
+bool tw_is_entry(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    size_t length = strlen(text);
+
+    if (length == 0 || !tw_is_text(text) || space(at) > 0)
+        return false;
+    for (size_t size = 1; size <= 3 && size <= length; size++)
+        if (space(at + length - size) == size)
+            return false;
+    return true;
+}
+
+/* Whether all bits behind the first `prefix` are zero. */
+static bool is_network(const unsigned char *address, size_t size, unsigned prefix)
+{
+    for (size_t i = 0; i < size * 8; i++)
+        if (i >= prefix && (address[i / 8] >> (7 - i % 8) & 1) != 0)
+            return false;
+    return true;
+}
+
+bool tw_is_address(const char *text)
+{
+    unsigned char address[16];
+    char host[INET6_ADDRSTRLEN + 1];
+    const char *slash = strchr(text, '/');
+    size_t length = slash == NULL ? strlen(text) : (size_t)(slash - text);
+
+    if (!tw_is_entry(text) || length >= sizeof host)
+        return false;
+    memcpy(host, text, length);
+    host[length] = '\0';
+    size_t size = inet_pton(AF_INET, host, address) == 1 ? 4 : inet_pton(AF_INET6, host, address) == 1 ? 16 : 0;
+    unsigned prefix = (unsigned)size * 8;
+
+    if (size == 0)
+        return false;
+    if (slash != NULL) {
+        size_t count = strspn(slash + 1, "0123456789");
+
+        if (count == 0 || count > 3 || slash[1 + count] != '\0')
+            return false;
+        prefix = 0;
+        for (const char *at = slash + 1; *at != '\0'; at++)
+            prefix = prefix * 10 + (unsigned)(*at - '0');
+    }
+    return prefix <= size * 8 && is_network(address, size, prefix);
+}
+
+bool tw_is_name(const char *text)
+{
+    size_t length = strlen(text);
+
+    if (!tw_is_entry(text))
+        return false;
+    if (text[length - 1] == '.')
+        length--;
+    /* Several leading wildcards collapse into one. */
+    while (length > 1 && text[0] == '*' && text[1] == '*')
+        text++, length--;
+    while (length > 3 && strncmp(text, "*.*.", 4) == 0)
+        text += 2, length -= 2;
+    if (length == 0 || length > 253 || text[0] == '.')
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        char letter = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]);
+        bool known = (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') ||
+                     (letter != '\0' && strchr("_.*-", letter) != NULL);
+
+        if (!known || (letter == '.' && i + 1 < length && text[i + 1] == '.'))
+            return false;
+    }
+    return true;
+}
+
+/* Whether a part between slashes is exactly `part`. */
+static bool has_part(const char *path, const char *part)
+{
+    size_t wanted = strlen(part);
+
+    for (const char *at = path;; at++) {
+        size_t length = strcspn(at, "/");
+
+        if (length == wanted && memcmp(at, part, wanted) == 0)
+            return true;
+        at += length;
+        if (*at == '\0')
+            return false;
+    }
+}
+
+bool tw_is_path(const char *text)
+{
+    return tw_is_entry(text) && text[0] == '/' && !has_part(text, "..");
+}
+
+bool tw_is_packaged_file(const char *text)
+{
+    return tw_is_text(text) && strchr(text, '\\') == NULL && !has_part(text, "") && !has_part(text, ".") &&
+           !has_part(text, "..");
+}
+
+bool tw_is_sha256(const char *text)
+{
+    return strlen(text) == 2 * (size_t)TW_SHA256_SIZE && strspn(text, "0123456789abcdef") == 2 * (size_t)TW_SHA256_SIZE;
+}

@@ -1,0 +1,184 @@
+#define _GNU_SOURCE
+#include "program.h"
+
+#include "text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The kernel reads this much of a file to tell what it is (BINPRM_BUF_SIZE), and follows so many scripts. */
+enum { HEAD = 256, SCRIPTS = 5 };
+
+/* The canonical path of an open file: the kernel's own name for it. */
+static bool name_of(int descriptor, char output[PATH_MAX])
+{
+    char link[64];
+    struct tw_text text = {.start = link, .size = sizeof link - 1};
+
+    tw_text_add(&text, "/proc/self/fd/");
+    tw_text_number(&text, (unsigned long)descriptor);
+    link[text.length] = '\0';
+    ssize_t length = readlink(link, output, PATH_MAX - 1);
+
+    if (length <= 0)
+        return false;
+    output[length] = '\0';
+    return true;
+}
+
+static bool is_space(char letter)
+{
+    return letter == ' ' || letter == '\t';
+}
+
+const char *tw_script_interpreter(char *line, size_t size)
+{
+    size_t start = 2, end;
+
+    if (size < 3 || line[0] != '#' || line[1] != '!')
+        return NULL;
+    while (start < size && is_space(line[start]))
+        start++;
+    end = start;
+    while (end < size && !is_space(line[end]) && line[end] != '\n' && line[end] != '\0')
+        end++;
+    if (end == start || end == size)
+        return NULL; /* empty, or cut off: the kernel refuses it */
+    line[end] = '\0';
+    return line + start;
+}
+
+/* What a file is by its first bytes: 1 an interpreter in `head`, 0 a program, -1 neither. */
+static int kind(int descriptor, char head[HEAD + 1], const char **interpreter)
+{
+    ssize_t length;
+
+    do
+        length = pread(descriptor, head, HEAD, 0);
+    while (length < 0 && errno == EINTR);
+    if (length < 0)
+        return 0; /* may be executed and not read: a program, since scripts must be read */
+    head[length] = '\n';
+    *interpreter = tw_script_interpreter(head, (size_t)length + (length < HEAD));
+    if (*interpreter != NULL)
+        return 1;
+    return length >= 4 && memcmp(head, "\x7f" "ELF", 4) == 0 ? 0 : -1;
+}
+
+/* Opens for reading what may be read, else as a mere name. */
+static int open_program(int folder, const char *path)
+{
+    int descriptor = openat(folder, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+    if (descriptor < 0 && errno == EACCES)
+        descriptor = openat(folder, path, O_PATH | O_CLOEXEC);
+    return descriptor;
+}
+
+/* Of the file itself: by descriptor, so that its name can't come to mean another one in between. */
+static bool is_executable(int descriptor)
+{
+    char link[64];
+    struct tw_text text = {.start = link, .size = sizeof link - 1};
+    struct stat status;
+
+    if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode))
+        return false;
+    tw_text_add(&text, "/proc/self/fd/");
+    tw_text_number(&text, (unsigned long)descriptor);
+    link[text.length] = '\0';
+    return faccessat(AT_FDCWD, link, X_OK, AT_EACCESS) == 0 || (errno == ENOENT && (status.st_mode & 0111) != 0);
+}
+
+/* The last interpreter of a chain of scripts, which is what runs in the end. */
+static void find_interpreter(int file, bool shell_fallback, struct tw_program *program)
+{
+    char head[HEAD + 1];
+    const char *next = NULL;
+    int current = file;
+
+    for (int depth = 0; depth < SCRIPTS; depth++) {
+        int what = kind(current, head, &next);
+
+        if (what < 0 && shell_fallback && depth == 0)
+            next = "/bin/sh";
+        else if (what <= 0)
+            break;
+        int inner = open_program(AT_FDCWD, next);
+
+        if (current != file)
+            close(current);
+        current = inner;
+        if (inner < 0 || !name_of(inner, program->interpreter)) {
+            program->interpreter[0] = '\0';
+            break;
+        }
+    }
+    if (current != file && current >= 0)
+        close(current);
+}
+
+static bool copy_path(const char *from, char output[PATH_MAX])
+{
+    size_t length = strnlen(from, PATH_MAX);
+
+    if (length == PATH_MAX)
+        return false;
+    memcpy(output, from, length + 1);
+    return true;
+}
+
+bool tw_program_find(const struct tw_program_call *call, struct tw_program *program)
+{
+    bool is_descriptor = call->path[0] == '\0' && call->folder != AT_FDCWD;
+    int descriptor = is_descriptor ? call->folder : open_program(call->folder, call->path);
+    bool found = descriptor >= 0 && is_executable(descriptor);
+
+    program->interpreter[0] = '\0';
+    if (found) {
+        if (!name_of(descriptor, program->path) && !copy_path(call->path, program->path))
+            found = false;
+        else
+            find_interpreter(descriptor, call->shell_fallback, program);
+    } else if (call->cwd_unknown && call->path[0] != '/') {
+        /* It may exist where the child goes: judged by the name that it is called by. */
+        found = copy_path(call->path, program->path);
+    }
+    if (descriptor >= 0 && !is_descriptor)
+        close(descriptor);
+    return found;
+}
+
+bool tw_program_search(const char *name, char output[PATH_MAX])
+{
+    const char *path = getenv("PATH");
+    size_t size = strnlen(name, PATH_MAX);
+
+    if (size == 0 || size == PATH_MAX)
+        return false;
+    if (strchr(name, '/') != NULL)
+        return copy_path(name, output);
+    if (path == NULL)
+        path = "/bin:/usr/bin";
+    for (;;) {
+        size_t length = strcspn(path, ":");
+
+        if (length + size + 2 <= PATH_MAX) {
+            struct stat status;
+
+            memcpy(output, path, length);
+            output[length] = '/';
+            /* An empty entry means the current folder. */
+            memcpy(output + length + (length > 0), name, size + 1);
+            if (stat(output, &status) == 0 && S_ISREG(status.st_mode) && access(output, X_OK) == 0)
+                return true;
+        }
+        if (path[length] == '\0')
+            return false;
+        path += length + 1;
+    }
+}

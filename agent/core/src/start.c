@@ -1,0 +1,122 @@
+/* The ABI: starts the rooms in their order, and passes on what a shim says. */
+#include "audit.h"
+#include "defender.h"
+#include "hooks.h"
+#include "text.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static atomic_flag started = ATOMIC_FLAG_INIT;
+
+const char *tw_version(void)
+{
+    return TW_VERSION;
+}
+
+static void say(char *message, size_t size, const char *first, const char *second)
+{
+    struct tw_text text = {.start = message, .size = size == 0 ? 0 : size - 1};
+
+    if (size == 0)
+        return;
+    tw_text_put(&text, first, strnlen(first, text.size));
+    tw_text_put(&text, second, strnlen(second, text.size - text.length));
+    message[text.length] = '\0';
+}
+
+static bool same_name(const char *left, const char *right)
+{
+    for (; *left != '\0' && *right != '\0'; left++, right++) {
+        char a = (char)(*left >= 'A' && *left <= 'Z' ? *left + 32 : *left);
+        char b = (char)(*right >= 'A' && *right <= 'Z' ? *right + 32 : *right);
+
+        if (a != b)
+            return false;
+    }
+    return *left == *right;
+}
+
+/* A policy that was made for another function or region is enforced all the same, and said to be so once. */
+static void warn_of_mismatch(const struct tw_policy *policy, const char *function, const char *region)
+{
+    if (policy->function != NULL && function != NULL && !same_name(policy->function, function))
+        tw_audit_notice("TW_POLICY was made for another function than the one that runs");
+    if (policy->region != NULL && region != NULL && !same_name(policy->region, region))
+        tw_audit_notice("TW_POLICY was made for another region than the one that the function runs in");
+}
+
+static int enforce(const struct tw_policy *policy, const struct tw_options *options, char *message, size_t size)
+{
+    const char *function = getenv("AWS_LAMBDA_FUNCTION_NAME"), *region = getenv("AWS_REGION");
+    struct tw_audit_identity identity = {
+        .function = function != NULL ? function : policy->function,
+        .region = region != NULL ? region : policy->region,
+        .provider = policy->provider,
+        .rule = policy->rule,
+        .runtime = options->runtime,
+    };
+    bool processes = policy->processes.effect != TW_EFFECT_DISABLE;
+    bool others = policy->network != TW_EFFECT_DISABLE || policy->dns != TW_EFFECT_DISABLE ||
+                  policy->filesystem != TW_EFFECT_DISABLE;
+    const char *why = policy->rule == NULL ? "TW_POLICY holds no rule: nothing is enforced"
+                      : !processes && others ? "NOTHING IS ENFORCED: this version enforces the section processes alone"
+                      : !processes           ? "the rule has no section that is switched on: nothing is enforced"
+                      : others ? "the section processes is enforced; the sections in not_enforced are NOT"
+                               : "the section processes is enforced";
+
+    if (!tw_audit_open(&identity)) {
+        say(message, size, "there is no memory for audits", "");
+        return TW_E_SYSTEM;
+    }
+    if (processes) {
+        tw_processes_set(&policy->processes);
+        tw_hooks_install(policy);
+    }
+    tw_audit_first_line(why, policy);
+    warn_of_mismatch(policy, function, region);
+    say(message, size, why, "");
+    return processes ? TW_OK : TW_DISABLED;
+}
+
+int tw_start(const struct tw_options *options, char *message, size_t size)
+{
+    const struct tw_policy *policy = NULL;
+    const char *why = "";
+
+    if (atomic_flag_test_and_set(&started)) {
+        say(message, size, "the agent runs already; its first policy stays", "");
+        return TW_E_ALREADY;
+    }
+    int result = tw_policy_find(options->tw_policy, options->folder, &policy, &why);
+
+    if (result != TW_OK) {
+        say(message, size, result == TW_E_DOCUMENT || result == TW_E_VERSION ? "the policy is invalid: " : "", why);
+        return result;
+    }
+    return enforce(policy, options, message, size);
+}
+
+int tw_start_flat(const char *tw_policy, const char *folder, const char *runtime, char *message, size_t size)
+{
+    struct tw_options options = {.tw_policy = tw_policy, .folder = folder, .runtime = runtime};
+
+    return tw_start(&options, message, size);
+}
+
+void tw_invocation_begin(const char *request_id)
+{
+    tw_hooks_refresh();
+    tw_audit_invocation_begin(request_id);
+}
+
+void tw_invocation_end(void)
+{
+    tw_audit_invocation_end();
+}
+
+size_t tw_drain(char *buffer, size_t size)
+{
+    return tw_audit_drain(buffer, size);
+}
