@@ -7,6 +7,7 @@ There are no extensions, no timeouts of the platform, and no freezing between ev
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -23,6 +24,8 @@ from typing import IO, Self
 
 _PREFIX = "/2018-06-01/runtime/"
 _ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
+# The runtime sends the stack of an error in a header of up to 1 MiB; http.server refuses lines over 64 KiB.
+http.client._MAXLINE = (1 << 20) + 1024  # type: ignore[attr-defined]
 # Longer than any handler of ours runs: only a hanging runtime gets there.
 _PATIENCE = 60.0
 
@@ -110,6 +113,9 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, api: RuntimeApi) -> None:
         self.api = api
         super().__init__(("127.0.0.1", 0), _Handler)
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: a runtime that ends leaves its connection broken."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -121,14 +121,8 @@ def _given(function: Function, string: str, bundle: Bundle) -> Protection:
 
 
 def _status(rule: Rule | None) -> Status:
-    """Protected only if some section that the core enforces stops something."""
-    sections = {} if rule is None else rule.sections()
-    stops = any(
-        section.effect in (Effect.PREVENT, Effect.BLOCK)
-        for name, section in sections.items()
-        if name in policies.ENFORCED
-    )
-    return Status.PROTECTED if stops else Status.NOT_ENFORCED
+    """Protected only if a section that the core enforces can stop something."""
+    return Status.PROTECTED if rule is not None and rule.stops() else Status.NOT_ENFORCED
 
 
 def _carried(

@@ -20,6 +20,7 @@ struct slot {
     _Atomic unsigned state;
     _Atomic unsigned count; /* how often it happened in this invocation; the line itself says 1 */
     _Atomic unsigned long key;
+    pid_t process;
     size_t length;
     char line[TW_AUDIT_LINE];
 };
@@ -240,7 +241,7 @@ static unsigned long hash(unsigned long key, const char *bytes, size_t length)
     return (key ^ 0xff) * 0x100000001b3;
 }
 
-static bool is_repeat(unsigned long key)
+static bool is_repeat(unsigned long key, pid_t process)
 {
     unsigned long next = atomic_load(&audit.ring->next), first = atomic_load(&audit.invocation_first);
 
@@ -249,10 +250,12 @@ static bool is_repeat(unsigned long key)
     for (unsigned long number = first; number < next; number++) {
         struct slot *slot = &audit.ring->slots[number % TW_AUDIT_RING];
 
-        if (atomic_load(&slot->key) == key) {
+        if (atomic_load(&slot->key) != key)
+            continue;
+        /* A child that meets the same file again is still at its first attempt: it walks through PATH. */
+        if (process == audit.main_process || slot->process != process)
             atomic_fetch_add(&slot->count, 1);
-            return true;
-        }
+        return true;
     }
     return false;
 }
@@ -262,6 +265,7 @@ void tw_audit_process(const struct tw_verdict *verdict, const struct tw_process_
     char command[COMMAND_SHOWN];
     size_t length = tw_scrub(facts->argv, command, sizeof command - 1);
     const char *effect = effects[verdict->effect];
+    pid_t process = process_id();
 
     command[length] = '\0';
     if (audit.ring == NULL)
@@ -269,7 +273,7 @@ void tw_audit_process(const struct tw_verdict *verdict, const struct tw_process_
     unsigned long key = hash(0xcbf29ce484222325, verdict->attack, strlen(verdict->attack));
 
     key = hash(hash(hash(key, effect, strlen(effect)), facts->path, strlen(facts->path)), command, length);
-    if (is_repeat(key))
+    if (is_repeat(key, process))
         return;
     unsigned long number = atomic_fetch_add(&audit.ring->next, 1);
     struct slot *slot = &audit.ring->slots[number % TW_AUDIT_RING];
@@ -278,6 +282,7 @@ void tw_audit_process(const struct tw_verdict *verdict, const struct tw_process_
 
     atomic_store(&slot->state, WRITING);
     atomic_store(&slot->count, 1);
+    slot->process = process;
     atomic_store(&slot->key, key);
     begin_line(&text, "processes");
     tw_text_field(&text, "attackType", verdict->attack, TEXT_SHOWN);
@@ -297,12 +302,12 @@ void tw_audit_process(const struct tw_verdict *verdict, const struct tw_process_
     tw_text_field(&text, "command", command, COMMAND_SHOWN);
     text.size = TW_AUDIT_LINE;
     tw_text_add(&text, ",\"pid\":");
-    tw_text_number(&text, (unsigned long)process_id());
+    tw_text_number(&text, (unsigned long)process);
     tw_text_add(&text, ",\"count\":1}\n");
     slot->length = text.length;
     atomic_store(&slot->state, PENDING);
     emit_slot(slot);
-    if (process_id() == audit.main_process)
+    if (process == audit.main_process)
         emit_pending();
 }
 
@@ -313,7 +318,7 @@ void tw_audit_invocation_begin(const char *request_id)
         atomic_store(&audit.invocation_first, atomic_load(&audit.ring->next));
 }
 
-/* A repeated audit once more, with its number. */
+/* A repeated audit once more, with the number of its repeats: the counts of all lines add up. */
 static void emit_count(const struct slot *slot, unsigned count)
 {
     char line[TW_AUDIT_LINE];
@@ -341,7 +346,7 @@ void tw_audit_invocation_end(void)
         unsigned count = atomic_exchange(&slot->count, 1);
 
         if (count > 1)
-            emit_count(slot, count);
+            emit_count(slot, count - 1);
     }
     atomic_store(&audit.invocation_first, next);
 }

@@ -50,7 +50,6 @@ from defender.archive.signatures import refuse_signed
 from defender.archive.zip_layout import Contents, lay_out
 from defender.errors import PackageError, RewriteRefused
 
-
 # Header, name and extra field take at most 131,100 bytes, a descriptor 24; alignment gaps are small.
 _RECORD_OVERHEAD = 1 << 18
 
