@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -64,14 +64,12 @@ def _events() -> list[Any]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Any]:
-    """Put one function folder after the other at the same path, which stack traces name."""
-    link = tmp_path / "task"
+def place(tmp_path: Path) -> Any:
+    """Put a copy of one function folder after the other at the same path, which stack traces name."""
 
     def put(folder: Path) -> Path:
-        link.unlink(missing_ok=True)
-        link.symlink_to(folder)
-        return link
+        shutil.rmtree(tmp_path / "task", ignore_errors=True)
+        return Path(shutil.copytree(folder, tmp_path / "task"))
 
     return put
 
