@@ -36,6 +36,7 @@ HANDLERS = [
     "conditional",
 ]
 RAISED = ["own", "key", "chained", "empty", "recursion"]
+DEPTH = 900
 _LINE = re.compile(r'(File "[^"]*", line )\d+')
 
 
@@ -98,7 +99,9 @@ def test_answers_and_errors(handler: str, functions: Any, policy: Any, place: An
 def _error(body: bytes) -> Any:
     """The error with its frames; embedding inserts lines, so numbers are the only thing that may differ."""
     error = json.loads(body)
-    error["stackTrace"] = [_LINE.sub(r"\1N", frame) for frame in error["stackTrace"]]
+    frames = [_LINE.sub(r"\1N", frame) for frame in error["stackTrace"]]
+    # Endless recursion ends a frame or two earlier, where ours stands on the stack.
+    error["stackTrace"] = frames[:DEPTH]
     return error
 
 
