@@ -74,8 +74,8 @@ def demonstrate(folder: Path) -> None:
 
 def embed(package: Path, output: Path) -> dict[str, str]:
     """Run the command as its users do; returns the environment that it prints."""
-    command = [sys.executable, "-m", "defender", "embed", str(package), "-o", str(output)]
-    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    command = [sys.executable, "-m", "defender", "embed", package.name, "-o", output.name]
+    run = subprocess.run(command, cwd=package.parent, stdout=subprocess.PIPE, text=True, check=False)
     expect(run.returncode == 0, f"embed ended with status {run.returncode}")
     say(f"\nOn stdout, for the function's environment:\n{run.stdout.rstrip()}")
     return dict(line.split("=", 1) for line in run.stdout.splitlines() if "=" in line)
@@ -95,7 +95,10 @@ def show(running: Environment, what: str, event: Mapping[str, object]) -> Outcom
     if outcome.kind == "exit":
         say(running.errors())
         raise UnexpectedResult(f"the runtime ended with status {outcome.status}")
-    say(f"  {outcome.kind}: {outcome.body.decode()}\n")
+    answer = json.loads(outcome.body)
+    if outcome.kind == "error":  # the stack says more about this machine than about the function
+        answer = f"{answer['errorType']}: {answer['errorMessage']}"
+    say(f"  {outcome.kind}: {answer if outcome.kind == 'error' else json.dumps(answer)}\n")
     return outcome
 
 
@@ -112,7 +115,8 @@ def title(text: str) -> None:
 
 def say(text: str, style: str = "") -> None:
     """Print, in a style where a terminal shows it and NO_COLOR does not forbid it."""
-    styled = style and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    shown = sys.stdout.isatty() or os.environ.get("FORCE_COLOR")
+    styled = style and shown and not os.environ.get("NO_COLOR")
     print(f"\033[{style}m{text}\033[0m" if styled else text, flush=True)
 
 

@@ -7,6 +7,7 @@ There are no extensions, no timeouts of the platform, and no freezing between ev
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 import json
 import os
@@ -172,7 +173,7 @@ class Environment:
     ) -> None:
         self._api = RuntimeApi(name)
         self._count = 0
-        self._streams = (tempfile.TemporaryFile(), tempfile.TemporaryFile())  # noqa: SIM115 - closed by close().
+        self._streams = (_log(), _log())
         self.process = subprocess.Popen(
             [*command, handler],
             cwd=task_root,
@@ -244,6 +245,13 @@ class Environment:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _log() -> IO[bytes]:
+    """A file that several processes may write to, each at its end, as a log is."""
+    stream = tempfile.TemporaryFile()  # noqa: SIM115 - the environment closes it.
+    fcntl.fcntl(stream, fcntl.F_SETFL, fcntl.fcntl(stream, fcntl.F_GETFL) | os.O_APPEND)
+    return stream
 
 
 def _written(stream: IO[bytes]) -> str:

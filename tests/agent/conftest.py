@@ -71,6 +71,8 @@ class Functions:
         self, task_root: Path, policy: str | None = None, handler: str = "app.handler", **variables: str
     ) -> Any:
         """An execution environment; `policy` is TW_POLICY, None leaves it unset."""
+        # One folder: a search that tries the same program in /bin and /usr/bin would be two attempts.
+        variables.setdefault("PATH", "/usr/bin")
         if policy is not None:
             variables["TW_POLICY"] = policy
         return runtime_api.Environment(task_root, handler, command=self.command, variables=variables)

@@ -76,10 +76,15 @@ WAYS = [
     Way("library_system", status(127)),
     Way("library_execve", status(EACCES)),
     Way("library_table", status(127)),
-    Way("library_constructor", status(127)),
     Way("extension_module", status(127)),
 ]
-AROUND = ["around_raw_system_call", "around_computed_address", "around_restored_table"]
+AROUND = [
+    "around_raw_system_call",
+    "around_computed_address",
+    "around_restored_table",
+    # A constructor runs before dlopen returns, and only then can the new object's tables be changed.
+    "library_constructor",
+]
 
 
 class Attacks:

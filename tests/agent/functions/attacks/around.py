@@ -35,7 +35,7 @@ def around_computed_address(marker):
 def around_restored_table(marker):
     def attack():
         _restore()
-        os.execv(touch(marker)[0], [b"touch", marker])
+        os.execve(touch(marker)[0], [b"touch", marker], {})
 
     return in_child(attack)
 
