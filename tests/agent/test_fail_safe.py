@@ -61,15 +61,17 @@ FAILURES = [
     ),
     Failure("policy absent", "TW_POLICY", policy=lambda policy: None),
     Failure("policy empty", "TW_POLICY", policy=lambda policy: ""),
-    Failure("policy truncated", "TW_POLICY", policy=lambda policy: policy[: len(policy) // 2]),
-    Failure("policy truncated on four", "TW_POLICY", policy=lambda policy: policy[: len(policy) // 8 * 4]),
+    Failure("policy truncated", "policy is invalid", policy=lambda policy: policy[: len(policy) // 2]),
+    Failure(
+        "policy truncated on four", "policy is invalid", policy=lambda policy: policy[: len(policy) // 8 * 4]
+    ),
     Failure("policy not ended", "TW_POLICY", policy=lambda policy: policy[:-1]),
     Failure(
         "policy of a newer version", "version", policy=lambda text: _edited(text, lambda it: it.update(v=2))
     ),
     Failure(
         "policy of a wrong type",
-        "TW_POLICY",
+        "wrong type",
         policy=lambda text: _edited(text, lambda it: it.update(runtime=3)),
     ),
     Failure("policy not base64", "TW_POLICY", policy=lambda policy: "{" + policy),
@@ -80,17 +82,22 @@ FAILURES = [
     ),
     Failure(
         "a megabyte of noise in the package",
-        "policy.json",
+        "policy file",
         folder=_baked(_NOISE),
         policy=lambda policy: packaged("policy.json", hashlib.sha256(_NOISE).hexdigest()),
     ),
-    Failure("a megabyte of noise baked", "policy.json", folder=_baked(_NOISE), policy=lambda policy: None),
     Failure(
-        "packaged policy missing", "policy.json", policy=lambda policy: packaged("policy.json", "0" * 64)
+        "a megabyte of noise baked",
+        "baked into the package",
+        folder=_baked(_NOISE),
+        policy=lambda policy: None,
+    ),
+    Failure(
+        "packaged policy missing", "policy file", policy=lambda policy: packaged("policy.json", "0" * 64)
     ),
     Failure(
         "packaged policy changed",
-        "policy.json",
+        "SHA-256",
         folder=_baked(b'{"v":1}'),
         policy=lambda policy: packaged("policy.json", "0" * 64),
     ),

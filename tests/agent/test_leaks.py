@@ -31,6 +31,7 @@ def measure():
 
 event = json.loads(sys.argv[1])
 invoke(2000, **event)
+measure()
 before = measure()
 invoke(int(sys.argv[2]), **event)
 print(json.dumps([before, measure()]))
@@ -57,8 +58,9 @@ def test_in_one_process(event: Any, count: int, functions: Any, policy: Any) -> 
 
 def test_under_the_runtime(functions: Any, policy: Any) -> None:
     with functions.start(functions.protected("leaks"), policy("prevent")) as environment:
-        for _ in range(300):
-            environment.invoke({})
+        for number in range(300):
+            environment.invoke({"raise": number % 2})
+        environment.invoke({"measure": True})
         before = environment.invoke({"measure": True}).document
         for number in range(600):
             environment.invoke({"raise": number % 2})

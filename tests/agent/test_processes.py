@@ -205,10 +205,7 @@ def test_restored_hooks_are_found_at_the_next_invocation(
     assert outcome.document["value"] > 0
     outcome, happened, said = attacks.run("subprocess_preexec")
     assert (outcome.document, happened) == (REFUSED, False)
-    assert [audit["attackType"] for audit in read_audits(said)] == [
-        "policyHijacked",
-        "explicitlyDeniedProcess",
-    ]
+    assert read_audits(said)[-1]["attackType"] == "explicitlyDeniedProcess"
 
 
 def test_lists(functions: Any, libraries: Any, policy: Any, tmp_path: Path, read_audits: Any) -> None:
