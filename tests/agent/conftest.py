@@ -111,7 +111,9 @@ def compile_library(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., P
     def compile_source(source: Path, name: str, *options: str) -> Path:
         target = folder / name
         command = [sys.executable, "-m", "ziglang", "cc", "-shared", "-fPIC", "-O1", *options]
-        subprocess.run([*command, str(source), "-o", str(target)], check=True)
+        cache = str(ROOT / "build" / "zig")
+        caches = {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
+        subprocess.run([*command, str(source), "-o", str(target)], check=True, env={**os.environ, **caches})
         return target
 
     return compile_source

@@ -43,6 +43,7 @@ def rows(prefix: str, names: str, prevented: dict[str, Any], **facts: Any) -> li
 WAYS = [
     Way("os_system", status(127)),
     Way("os_system_in_thread", status(127)),
+    Way("os_system_five_times", {"value": [127 << 8] * 5}, audits=5),
     Way("os_popen", REFUSED),
     Way("os_posix_spawn", REFUSED),
     Way("os_posix_spawnp", REFUSED),
@@ -206,6 +207,12 @@ def test_restored_hooks_are_found_at_the_next_invocation(
     outcome, happened, said = attacks.run("subprocess_preexec")
     assert (outcome.document, happened) == (REFUSED, False)
     assert read_audits(said)[-1]["attackType"] == "explicitlyDeniedProcess"
+
+
+def test_repeats_are_counted(protected: dict[str, Attacks], read_audits: Any) -> None:
+    """Within an invocation they make one line at once, and one with the rest when the invocation ends."""
+    _, _, said = protected["prevent"].run("os_system_five_times")
+    assert [audit["count"] for audit in read_audits(said)] == [1, 4]
 
 
 def test_lists(functions: Any, libraries: Any, policy: Any, tmp_path: Path, read_audits: Any) -> None:

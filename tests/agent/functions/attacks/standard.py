@@ -18,6 +18,11 @@ def os_system(marker):
 
 
 @way
+def os_system_five_times(marker):
+    return [os.system(shell(marker)) for _ in range(5)]
+
+
+@way
 def os_popen(marker):
     return os.popen(shell(marker)).close()
 
