@@ -15,6 +15,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from defender.cli import cli
 from defender.policy import Effect, Identity, Rule, default_policy, encode, with_effect
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +55,7 @@ class Functions:
     """Builds function folders, protected and not, and starts environments on them."""
 
     folder: Path
-    protect: Callable[[Path, Path, Sequence[str]], None]
+    protect: Callable[..., dict[str, Any]]
     command: tuple[str, ...] = (sys.executable, "-m", "awslambdaric")
 
     def original(self, name: str) -> Path:
@@ -78,19 +80,20 @@ class Functions:
         return runtime_api.Environment(task_root, handler, command=self.command, variables=variables)
 
 
-def _embed(source: Path, target: Path, handlers: Sequence[str]) -> None:
-    """The one place that knows how a function becomes protected: the command, as its users run it."""
-    options = [option for handler in handlers for option in ("--handler", handler)]
-    command = [sys.executable, "-m", "defender", "embed", str(source), "-o", str(target), "--json", *options]
-    run = subprocess.run(command, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    document = json.loads(run.stdout)
-    assert {function["status"] for function in document["functions"]} == {"protected"}, run.stdout
+def embed(source: Path, target: Path, handlers: Sequence[str] = (), *options: str) -> dict[str, Any]:
+    """The one place that knows how a function becomes protected: the command, and the report that it prints."""
+    chosen = [option for handler in handlers for option in ("--handler", handler)]
+    arguments = ["embed", str(source), "-o", str(target), "--json", *chosen, *options]
+    run = CliRunner().invoke(cli, arguments, catch_exceptions=False, standalone_mode=False)
+    assert not run.return_value, run.output
+    document: dict[str, Any] = json.loads(run.stdout)
+    assert {function["status"] for function in document["functions"]} == {"protected"}, document
+    return document
 
 
 @pytest.fixture(scope="session")
 def functions(tmp_path_factory: pytest.TempPathFactory) -> Functions:
-    return Functions(tmp_path_factory.mktemp("protected"), _embed)
+    return Functions(tmp_path_factory.mktemp("protected"), embed)
 
 
 @pytest.fixture
