@@ -4,6 +4,7 @@ Used by the package's build hook and by the tests. The outcome depends on the so
 alone: same inputs, same bytes, whatever the folder or the machine.
 
     python agent/build.py --out DIR        the libraries, for looking at them
+    python agent/build.py --miners         the C table of miners, on stdout
 """
 
 from __future__ import annotations
@@ -162,10 +163,14 @@ def _pack(path: Path, members: dict[str, bytes]) -> None:
 
 
 def main() -> None:
-    """Compile into the folder that is named."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True)
-    for library in build(parser.parse_args().out):
+    """Compile into the folder that is named, or print the table of miners for the tests' own compiler."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--miners", action="store_true")
+    given = parser.parse_args()
+    if given.miners:
+        print(miners((CORE / "data" / "miners.txt").read_text("utf-8")), end="")
+    for library in build(given.out) if given.out else []:
         print(library, library.stat().st_size)
 
 

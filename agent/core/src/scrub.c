@@ -53,6 +53,14 @@ static bool is_key(const char *word, size_t length)
     return length >= 32 && digits > 3 && letters > 3 && digits + letters + 6 >= length && memchr(word, '/', length) == NULL;
 }
 
+/* A word, or as much of it as there is room for. */
+static void put_start(struct tw_text *text, const char *word, size_t length)
+{
+    size_t room = text->size - text->length;
+
+    tw_text_put(text, word, length < room ? length : room);
+}
+
 /* One word; `hidden` says that the word before announced a secret. Returns whether this one announces one. */
 static bool put_word(struct tw_text *text, const char *word, size_t length, bool hidden)
 {
@@ -82,13 +90,13 @@ static bool put_word(struct tw_text *text, const char *word, size_t length, bool
     if ((hidden && !announces) || is_key(word, length))
         tw_text_add(text, "***");
     else
-        tw_text_put(text, word, length);
+        put_start(text, word, length);
     return announces;
 }
 
 static bool is_break(char letter)
 {
-    return letter == '\0' || strchr(" \t\n\"'`;|&()<>,{}", letter) != NULL;
+    return letter == '\0' || strchr(" \t\n\"'`;|&?()<>,{}", letter) != NULL;
 }
 
 size_t tw_scrub(const char *const *argv, char *output, size_t size)
