@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static char memory[TW_POLICY_MEMORY];
+    static _Alignas(16) char memory[TW_POLICY_MEMORY];
     struct tw_arena arena = {memory, sizeof memory, 0};
     struct tw_policy policy;
     const char *why = NULL;

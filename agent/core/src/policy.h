@@ -30,7 +30,8 @@ struct tw_policy {
     const char *file, *sha256;
 };
 
-/* Memory that strings and lists are put into, from the front; nothing is given back. */
+/* Memory that strings and lists are put into, from the front; nothing is given back. It has to be aligned for any
+ * type, as a mapping is. */
 struct tw_arena {
     char *memory;
     size_t size, used;

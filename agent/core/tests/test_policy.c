@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char memory[TW_POLICY_MEMORY];
+static _Alignas(16) char memory[TW_POLICY_MEMORY];
 
 static int decode(const char *string, struct tw_policy *policy)
 {
