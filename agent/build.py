@@ -50,7 +50,9 @@ _DATE = 1 << 5 | 1
 def miners(text: str) -> str:
     """The C table of `data/miners.txt`: patterns in lower case, with a wildcard where the rule has one."""
     shapes = {"name": "{}", "name-prefix": "{}*", "name-suffix": "*{}", "argument": "{}"}
-    rules = [line.split(maxsplit=1) for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    rules = [
+        line.split(maxsplit=1) for line in text.splitlines() if line.strip() and not line.startswith("#")
+    ]
     tables = {"names": "", "arguments": ""}
     for kind, word in rules:
         table = "arguments" if kind == "argument" else "names"
@@ -80,7 +82,9 @@ def build(out: Path) -> list[Path]:
     stamp.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="defender-build-") as folder:
         generated = Path(folder)
-        (generated / "miners.inc").write_text(miners((CORE / "data" / "miners.txt").read_text("utf-8")), "utf-8")
+        (generated / "miners.inc").write_text(
+            miners((CORE / "data" / "miners.txt").read_text("utf-8")), "utf-8"
+        )
         for library, target in zip(libraries, TARGETS.values(), strict=True):
             _compile(library, target, generated)
     stamp.write_text(digest, "ascii")
@@ -120,7 +124,9 @@ def bundles(out: Path, release: str) -> None:
     libraries = build(AGENT.parent / "build" / "core")
     out.mkdir(parents=True, exist_ok=True)
     for family, shim in SHIMS.items():
-        members = {path.name: path.read_bytes() for path in sorted(shim.glob("*.py")) if path.name != "_settings.py"}
+        members = {
+            path.name: path.read_bytes() for path in sorted(shim.glob("*.py")) if path.name != "_settings.py"
+        }
         members |= {path.name: path.read_bytes() for path in libraries}
         members["bundle.json"] = _description(family, release)
         # A project's own rule for *.so would keep the core out of version control and of built packages.

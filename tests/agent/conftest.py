@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+
 from defender.cli import cli
 from defender.policy import Effect, Identity, Rule, default_policy, encode, with_effect
 

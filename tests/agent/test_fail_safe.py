@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from defender.policy import packaged
 
 _NOISE = random.Random(4).randbytes(1 << 20)

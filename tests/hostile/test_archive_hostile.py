@@ -175,8 +175,12 @@ def test_the_number_of_members_is_bounded(tmp_path: Path) -> None:
         open_archive(tmp_path / "in.zip", Limits(members=1))
 
 
-@pytest.mark.parametrize(("offset", "value", "reason"), [(8, b"\1\0", "encrypted"), (10, b"\x63\0", "method 99")])
-def test_what_need_not_be_read_may_be_unreadable(offset: int, value: bytes, reason: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("offset", "value", "reason"), [(8, b"\1\0", "encrypted"), (10, b"\x63\0", "method 99")]
+)
+def test_what_need_not_be_read_may_be_unreadable(
+    offset: int, value: bytes, reason: str, tmp_path: Path
+) -> None:
     """Encrypted members and unknown methods pass through untouched; only reading them is refused."""
     data = good("a.py", "secret")
     second = data.index(b"secret") - 30

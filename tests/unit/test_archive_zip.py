@@ -82,7 +82,9 @@ def test_a_thousand_zips_come_back_bit_for_bit(batch: int, tmp_path: Path) -> No
         again = [name for name in dropped if chance.random() < 0.2]
         with open_archive(source) as archive:
             changes: list[Change] = [Drop(name) for name in dropped]
-            changes += [Replace(name, archive.read(name) + b"#" * chance.choice([1, 9000])) for name in replaced]
+            changes += [
+                Replace(name, archive.read(name) + b"#" * chance.choice([1, 9000])) for name in replaced
+            ]
             changes += [Add(name, b"in another's place") for name in again]
             changes.append(Add(BACKUP, archive.backup(touched)))
             undo = undoing(touched, again)
@@ -109,7 +111,9 @@ def test_a_thousand_zips_come_back_bit_for_bit(batch: int, tmp_path: Path) -> No
     added=st.binary(max_size=9000),
 )
 @settings(max_examples=60, deadline=None)
-def test_contents_survive(contents: dict[str, bytes], added: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_contents_survive(
+    contents: dict[str, bytes], added: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = tmp_path_factory.mktemp("round")
     source = folder / "in.zip"
     with zipfile.ZipFile(source, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -159,7 +163,9 @@ def test_same_input_same_bytes(tmp_path: Path) -> None:
     outputs = []
     for number in range(2):
         with open_archive(source) as archive:
-            archive.write([Replace("a", b"b" * 100_000), Add("n", b"x" * 9999)], Target(tmp_path / f"{number}.zip"))
+            archive.write(
+                [Replace("a", b"b" * 100_000), Add("n", b"x" * 9999)], Target(tmp_path / f"{number}.zip")
+            )
         outputs.append((tmp_path / f"{number}.zip").read_bytes())
     assert outputs[0] == outputs[1]
 
@@ -230,7 +236,9 @@ def sparse_zip(path: Path) -> None:
     for number in (3, 3, len(directory), at):
         end64 += number.to_bytes(8, "little")
     locator = b"PK\6\7" + bytes(4) + (at + len(directory)).to_bytes(8, "little") + b"\1\0\0\0"
-    classic = b"PK\5\6" + bytes(4) + b"\3\0\3\0" + len(directory).to_bytes(4, "little") + b"\xff" * 4 + b"\0\0"
+    classic = (
+        b"PK\5\6" + bytes(4) + b"\3\0\3\0" + len(directory).to_bytes(4, "little") + b"\xff" * 4 + b"\0\0"
+    )
     with path.open("wb") as file:
         file.write(data[:last])
         file.seek(wide)

@@ -61,13 +61,37 @@ def test_units_on_aarch64(tmp_path: Path) -> None:
     build = load_build(ROOT / "agent" / "build.py")
     (tmp_path / "miners.inc").write_text(build.miners((CORE / "data" / "miners.txt").read_text()))
     runner = [] if machine == os.uname().machine else [shutil.which(f"qemu-{machine}") or f"qemu-{machine}"]
-    pure = ["base64.c", "json.c", "sha256.c", "match.c", "judge.c", "policy_decode.c", "policy_find.c", "policy_values.c"]
+    pure = [
+        "base64.c",
+        "json.c",
+        "sha256.c",
+        "match.c",
+        "judge.c",
+        "policy_decode.c",
+        "policy_find.c",
+        "policy_values.c",
+    ]
     for name in ("test_codec", "test_policy", "test_judge"):
         program = tmp_path / name
         subprocess.run(
             [
-                *(sys.executable, "-m", "ziglang", "cc", "-target", f"{machine}-linux-musl", "-static", "-std=gnu11"),
-                *("-O0", '-DTW_VERSION="test"', f"-I{CORE / 'include'}", f"-I{CORE / 'src'}", f"-I{tmp_path}"),
+                *(
+                    sys.executable,
+                    "-m",
+                    "ziglang",
+                    "cc",
+                    "-target",
+                    f"{machine}-linux-musl",
+                    "-static",
+                    "-std=gnu11",
+                ),
+                *(
+                    "-O0",
+                    '-DTW_VERSION="test"',
+                    f"-I{CORE / 'include'}",
+                    f"-I{CORE / 'src'}",
+                    f"-I{tmp_path}",
+                ),
                 str(CORE / "tests" / f"{name}.c"),
                 *(str(CORE / "src" / source) for source in pure),
                 *("-o", str(program)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from defender.errors import DetectionError, RewriteRefused
 from defender.iac import declared_functions
 

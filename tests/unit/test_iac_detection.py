@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from defender.archive import open_archive
 from defender.detect import detect
 from defender.errors import DetectionError

@@ -6,9 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from defender.edits.ignore import docker_rules, git_rules, ignored_by_docker, ignored_by_git
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from defender.edits.ignore import docker_rules, git_rules, ignored_by_docker, ignored_by_git
 
 PARTS = st.sampled_from(["a", "ab", "a b", ".x", "b.so", "twistlock", "lib", "B", "a]b", "é"])
 PATHS = st.lists(PARTS, min_size=1, max_size=4).map("/".join)

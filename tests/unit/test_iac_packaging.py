@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+
 from defender.edits.splice import apply_splices
 from defender.errors import RewriteRefused
 from defender.iac import declared_functions

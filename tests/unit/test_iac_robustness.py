@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from defender.edits.splice import apply_splices
 from defender.errors import DefenderError, RewriteRefused
 from defender.iac import declared_functions
 from defender.iac.packaging import packaging_edits
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 WORDS = st.sampled_from(
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from defender.errors import DetectionError
 from defender.iac import declared_functions
 

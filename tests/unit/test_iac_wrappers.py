@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from defender.errors import RewriteRefused
 from defender.iac.wrappers import WRAPPERS, resolve_handler
 

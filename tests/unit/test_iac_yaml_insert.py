@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
 from defender.edits.splice import apply_splices
 from defender.edits.yaml import Mapping, Sequence, children, parse, plain
 from defender.edits.yaml_insert import add_list, append_items, plain_item, plain_list, proof
 from defender.errors import DetectionError, RewriteRefused
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 SCALARS = st.sampled_from(
     [

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from defender import resources
 from defender.errors import PolicyError
 from defender.policy import codec, wire

@@ -7,11 +7,12 @@ import json
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from defender import policy as policies
 from defender.errors import PolicyError
 from defender.policy import Effect, Identity, Processes, Rule
-from hypothesis import given
-from hypothesis import strategies as st
 
 IDENTITY = Identity("orders", "us-east-1")
 RULE = policies.default_policy().rules[0]

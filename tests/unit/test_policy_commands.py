@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+
 from defender import policy as policies
 from defender.commands.policy import policy as group
 from defender.errors import DefenderError

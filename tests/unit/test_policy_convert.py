@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+
 from defender.errors import PolicyError
 from defender.policy import (
     Collection,

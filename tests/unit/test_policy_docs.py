@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+
 from defender import resources
 from defender.commands.policy import policy as group
 from defender.errors import DefenderError

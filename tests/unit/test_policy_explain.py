@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from defender import policy as policies
 from defender.errors import UsageError
 from defender.policy import (

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 import tomlkit
+from hypothesis import given
+from hypothesis import strategies as st
+
 from defender import policy as policies
 from defender.errors import PolicyError
 from defender.policy import Collection, Effect, Outbound, Ports, Processes
 from defender.policy.file import LARGEST, parse
 from defender.policy.positions import Positions
 from defender.policy.template import NEW_FILE
-from hypothesis import given
-from hypothesis import strategies as st
 
 FULL = """\
 #:schema ./defender.schema.json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from defender.policy.file import parse
 from defender.policy.lint import check
 from defender.policy.template import NEW_FILE

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from defender.errors import PolicyError
 from defender.policy import (
     Collection,
@@ -21,8 +24,6 @@ from defender.policy import (
 from defender.policy.covering import covers, disjoint, program_covers, selection_covers
 from defender.policy.judge import Facts, Miners, judge
 from defender.policy.matching import Answer, matches, selects
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 short = st.text("aAb*-/", max_size=6)
 pattern = st.text("aAb*-/", min_size=1, max_size=5)

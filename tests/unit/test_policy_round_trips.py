@@ -8,6 +8,9 @@ import tomllib
 from typing import Any
 
 import jsonschema
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from defender import policy as policies
 from defender.errors import PolicyError
 from defender.policy import (
@@ -33,8 +36,6 @@ from defender.policy.importing import import_policy
 from defender.policy.lint import check
 from defender.policy.problems import Severity
 from defender.policy.template import NEW_FILE
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

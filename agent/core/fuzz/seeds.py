@@ -9,7 +9,9 @@ from pathlib import Path
 
 def seeds(target: str, cases: Path) -> list[bytes]:
     """The inputs to begin with; each target takes those that have its form."""
-    strings = [json.loads(path.read_text("utf-8"))["tw_policy"] for path in sorted(cases.glob("tw_policy/*/*.json"))]
+    strings = [
+        json.loads(path.read_text("utf-8"))["tw_policy"] for path in sorted(cases.glob("tw_policy/*/*.json"))
+    ]
     patterns = json.loads((cases / "patterns.json").read_text("utf-8"))
     if target == "fuzz_policy":
         return [document for document in map(decoded, strings) if document]
