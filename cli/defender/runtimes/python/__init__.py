@@ -9,7 +9,7 @@ from defender.archive import Archive
 from defender.errors import DetectionError, RewriteRefused
 from defender.plan import DropFile, Plan
 from defender.runtimes.model import Detection, Function
-from defender.runtimes.python import wrapping
+from defender.runtimes.python import importing, wrapping
 from defender.runtimes.python.candidates import candidates
 from defender.runtimes.python.modules import Module, compiled_beside, resolve
 
@@ -42,7 +42,7 @@ def plan(archive: Archive, found: Detection) -> Plan:
     result = Plan()
     for path, (module, handlers) in modules.items():
         for package in module.packages[:1]:
-            result = result.plus(wrapping.import_first(package, archive.read(package)))
+            result = result.plus(importing.import_first(package, archive.read(package)))
         result = result.plus(wrapping.wrap(path, archive.read(path), module.dotted, handlers))
     return result.plus(_without_bytecode(archive, result))
 
@@ -56,7 +56,7 @@ def unprotected(archive: Archive, function: Function) -> str | None:
         return f"{module.path}: {module.function} is not wrapped"
     first = (module.packages[:1] or (module.path,))[0]
     for path in dict.fromkeys((first, module.path)):
-        if not wrapping.imported_first(path, archive.read(path)):
+        if not importing.imported_first(path, archive.read(path)):
             return f"{path}: the agent is not the first thing that is imported"
     return None
 

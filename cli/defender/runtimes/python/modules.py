@@ -11,10 +11,10 @@ import re
 import sys
 from dataclasses import dataclass
 
-from defender.archive import Archive
+from defender.archive import Archive, Kind
 from defender.errors import DetectionError, RewriteRefused
 
-_EXTENSION = re.compile(r"\.(?:(?P<tag>cpython-(?P<version>\d+)[^.]*|abi3)\.)?(?:so|pyd)$")
+_EXTENSION = re.compile(r"\.(?:(?P<tag>cpython-(?P<version>\d+)[^.]*|abi3)\.)?so$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,9 @@ def _find(archive: Archive, folder: str, name: str, runtime: str | None) -> str 
         extensions = [
             member
             for member in archive.members
-            if member.startswith(stem + ".") and _loads(member[len(stem) :], runtime)
+            if member.startswith(stem + ".")
+            and _loads(member[len(stem) :], runtime)
+            and _is_file(archive, member)
         ]
         if extensions:
             raise RewriteRefused(
@@ -86,9 +88,9 @@ def _find(archive: Archive, folder: str, name: str, runtime: str | None) -> str 
                 path=extensions[0],
                 hint="embed the package before it is compiled",
             )
-        if f"{stem}.py" in archive.members:
+        if _is_file(archive, f"{stem}.py"):
             return f"{stem}.py"
-        if f"{stem}.pyc" in archive.members:
+        if _is_file(archive, f"{stem}.pyc"):
             raise RewriteRefused(
                 "the handler's module is there as bytecode only",
                 path=f"{stem}.pyc",
@@ -104,6 +106,11 @@ def _loads(suffix: str, runtime: str | None) -> bool:
         return False
     wanted = re.fullmatch(r"python(\d+)\.(\d+)", runtime or "")
     return not (match["version"] and wanted) or match["version"] == "".join(wanted.groups())
+
+
+def _is_file(archive: Archive, name: str) -> bool:
+    member = archive.members.get(name)
+    return member is not None and member.kind is not Kind.FOLDER
 
 
 def _is_folder(archive: Archive, folder: str) -> bool:

@@ -6,6 +6,7 @@ at any time, and is refused unless it can't meet the handler's name.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ _READS_OF_GLOBALS = frozenset({"get", "keys", "items", "values", "copy", "__cont
 _READERS = frozenset(
     {"getattr", "hasattr", "dir", "id", "inspect.getmembers", "inspect.getfile", "eval", "len", "dict"}
 )
+_OWN_MODULE = ("sys.modules[", "modules[", "__import__(", "importlib.import_module(__n", "import_module(__n")
 
 
 def refuse_rebinding(source: Source, name: str, dotted: str) -> None:
@@ -52,20 +54,19 @@ class _Own:
 
     def reason(self, kind: str, node: Node) -> str | None:
         """Why this node may rebind the name, or None."""
-        match kind:
-            case "global":
-                return self._global(node)
-            case "delete":
-                names = {name_of(self.source, found) for found in identifiers(node)}
-                module_level = _scope_of(node) is None
-                return "the handler is deleted" if module_level and self.name in names else None
-            case "call":
-                return self._call(node)
-            case "item":
-                return self._item(node)
-            case "attribute":
-                return self._attribute(node)
-        return None
+        judges: dict[str, Callable[[Node], str | None]] = {
+            "global": self._global,
+            "delete": self._delete,
+            "call": self._call,
+            "dictionary": self._dictionary,
+            "item": self._item,
+            "attribute": self._attribute,
+        }
+        return judges[kind](node) if kind in judges else None
+
+    def _delete(self, node: Node) -> str | None:
+        names = {name_of(self.source, found) for found in identifiers(node)}
+        return "the handler is deleted" if _scope_of(node) is None and self.name in names else None
 
     def _global(self, node: Node) -> str | None:
         scope = _scope_of(node)
@@ -90,12 +91,16 @@ class _Own:
             return f"{called} on the module itself" if own and not other else None
         if called == "globals" and _scope_of(node) is not None:
             return None if self._only_reads(node) else "globals() may be changed in a function"
+        if called == "vars" and arguments and self._is_own_module(arguments[0]):
+            return None if self._only_reads(node) else "vars() of the module itself may be changed"
+        if called in ("sys.modules.update", "sys.modules.__setitem__"):
+            return "the module may replace itself in sys.modules"
         if called.endswith("__setattr__") and self._is_own_module(node):
             return "__setattr__ on the module itself"
         return None
 
     def _item(self, node: Node) -> str | None:
-        """`sys.modules[...] = x` for this module, and `module.__dict__[...] = x`."""
+        """`sys.modules[...] = x` for this module."""
         value, key = node.child_by_field_name("value"), node.child_by_field_name("subscript")
         if value is None or key is None:
             return None
@@ -104,15 +109,20 @@ class _Own:
             literal = _string(self.source, key)
             own = literal is None or literal == self.dotted
             return "the module replaces itself in sys.modules" if own else None
-        if text.endswith("__dict__") and self._is_own_module(value.named_children[0]):
-            return None if self._is_other_name(key) else "the module's __dict__ is changed"
         return None
+
+    def _dictionary(self, node: Node) -> str | None:
+        """`module.__dict__`, wherever it is used."""
+        if not self._is_own_module(node.named_children[0]) or self._only_reads(node):
+            return None
+        return "the module's __dict__ may be changed"
 
     def _attribute(self, node: Node) -> str | None:
         owner, attribute = node.named_children[0], node.named_children[-1]
-        if name_of(self.source, attribute) != self.name or not self._is_own_module(owner):
+        name = name_of(self.source, attribute)
+        if name not in (self.name, "__class__", "__dict__") or not self._is_own_module(owner):
             return None
-        return "the module sets its own attribute"
+        return f"the module sets its own attribute {name}"
 
     def _only_reads(self, call: Node) -> bool:
         """Whether the dictionary that this `globals()` gives is but read."""
@@ -152,14 +162,25 @@ def _own_module_names(source: Source, found: dict[str, list[Node]], dotted: str)
     for target in found.get("alias", []):
         value = target.parent.child_by_field_name("right") if target.parent else None
         text = source.bytes_of(value).decode("utf-8", "replace") if value is not None else ""
-        if text.startswith(("sys.modules[", "modules[", "__import__(", "importlib.import_module(__n")):
+        if text.startswith(_OWN_MODULE):
             names.add(name_of(source, target))
     for imported in found.get("import", []):
         module = imported.child_by_field_name("name") or imported
-        if source.bytes_of(module).decode("utf-8", "replace") == dotted:
+        name = source.bytes_of(module).decode("utf-8", "replace")
+        if name == dotted or _is_from_package(source, imported, name, dotted):
             alias = imported.child_by_field_name("alias") or imported
             names.add(source.bytes_of(alias).decode("utf-8", "replace"))
     return frozenset(names)
+
+
+def _is_from_package(source: Source, imported: Node, name: str, dotted: str) -> bool:
+    """Whether `from package import name` means this very module; a relative package is taken for its own."""
+    statement = imported.parent
+    package = statement.child_by_field_name("module_name") if statement is not None else None
+    if package is None:
+        return False
+    text = source.bytes_of(package).decode("utf-8", "replace")
+    return f"{text}.{name}" == dotted or (text.startswith(".") and dotted.endswith(f".{name}"))
 
 
 def _scope_of(node: Node) -> Node | None:

@@ -7,3 +7,5 @@
 (assignment left: (attribute) @attribute)
 (assignment left: (identifier) @alias right: (_))
 (import_statement name: (_) @import)
+(import_from_statement name: (_) @import)
+((attribute attribute: (identifier) @_name) @dictionary (#eq? @_name "__dict__"))

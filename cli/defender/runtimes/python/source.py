@@ -61,11 +61,13 @@ def _ascii_of(path: str, data: bytes) -> bytes:
     Such characters stand in names, strings and comments only, so the tree keeps its shape, and no
     encoding's second byte is taken for a quote or a backslash.
     """
-    if data.isascii():
-        return data
     encoding = _encoding(data)
+    if data.isascii() and encoding == "utf-8":
+        return data
     try:
         text = data.decode(encoding)
+        if data.isascii() and text == data.decode("ascii"):
+            return data
         if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
             return re.sub(rb"[\x80-\xff]", b"x", _without_bom(data))
         masked = b"".join(
@@ -73,7 +75,7 @@ def _ascii_of(path: str, data: bytes) -> bytes:
         )
     except (LookupError, UnicodeError) as error:
         raise RewriteRefused(f"the file can't be read as {encoding}: {error}", path=path) from error
-    if len(masked) != len(data):
+    if len(masked) != len(data) or data.isascii():
         raise RewriteRefused(f"offsets in the encoding {encoding} are ambiguous", path=path)
     return masked
 
@@ -86,18 +88,23 @@ def _without_bom(data: bytes) -> bytes:
 def _refuse_python2(source: Source) -> None:
     found = captures(query(GRAMMAR, scm("python2")), source.root).get("python2", [])
     if found:
-        line, column = source.position(min(node.start_byte for node in found))
-        raise RewriteRefused(
-            "this is Python 2, which the agent does not support",
-            path=source.path,
-            line=line,
-            column=column,
-            hint="port the function to Python 3",
-        )
+        raise _python2(source, *source.position(min(node.start_byte for node in found)))
+
+
+def _python2(source: Source, line: int | None, column: int | None) -> RewriteRefused:
+    return RewriteRefused(
+        "this is Python 2, which the agent does not support",
+        path=source.path,
+        line=line,
+        column=column,
+        hint="port the function to Python 3",
+    )
 
 
 def _refuse_syntax_errors(source: Source) -> None:
     own_error = _own_parser_error(source.data)
+    if own_error and "in call to 'exec'" in own_error.msg:
+        raise _python2(source, own_error.lineno, own_error.offset)
     if own_error and not _has_newer_syntax(source):
         raise RewriteRefused(
             f"syntax error: {own_error.msg}",

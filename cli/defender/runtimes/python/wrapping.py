@@ -19,13 +19,19 @@ from defender.errors import DetectionError, RewriteRefused
 from defender.plan import Edit, Plan, Skipped
 from defender.resources import template
 from defender.runtimes.python import bindings as names
+from defender.runtimes.python.importing import (
+    agent_name,
+    appended,
+    free_name,
+    import_first,
+    is_imported_first,
+    line_of,
+)
 from defender.runtimes.python.rebinding import refuse_rebinding
 from defender.runtimes.python.source import parse
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-
-MODULE = "twistlock.serverless"
 
 
 @dataclass(frozen=True)
@@ -45,19 +51,11 @@ def check(path: str, data: bytes, dotted: str, handler: str) -> Check:
     """Look in the source for what `embed` puts there; raises RewriteRefused for forms it can't judge."""
     source = parse(path, data)
     refuse_rebinding(source, handler, dotted)
-    agent = _agent_name(source)
-    first = _first_statement(source)
+    agent = agent_name(source)
     return Check(
-        imported_first=first is not None and _agent_import(source, first) is not None,
+        imported_first=is_imported_first(source),
         wrapped=agent is not None and _is_wrapped(source, handler, agent),
     )
-
-
-def imported_first(path: str, data: bytes) -> bool:
-    """Whether the agent is the first thing that the file imports, before any statement of its own."""
-    source = parse(path, data)
-    first = _first_statement(source)
-    return first is not None and _agent_import(source, first) is not None
 
 
 def wrap(path: str, data: bytes, dotted: str, handlers: Iterable[str]) -> Plan:
@@ -68,30 +66,11 @@ def wrap(path: str, data: bytes, dotted: str, handlers: Iterable[str]) -> Plan:
     """
     source = parse(path, data)
     plan = import_first(path, data)
-    agent = _agent_name(source) or _free_name(source)
+    agent = agent_name(source) or free_name(source)
     for handler in dict.fromkeys(handlers):
         refuse_rebinding(source, handler, dotted)
         plan = plan.plus(_wrap_one(source, handler, agent, dotted))
     return plan
-
-
-def import_first(path: str, data: bytes) -> Plan:
-    """The edit that makes the agent the first import of a file: a handler's own, or a package's."""
-    source = parse(path, data)
-    first = _first_statement(source)
-    rule = "python.import"
-    if first is not None and _agent_import(source, first) is not None:
-        return Plan(skipped=(Skipped(path, rule, "the agent is imported first already"),))
-    agent = _agent_name(source) or _free_name(source)
-    statement = template("python", "import.py.j2", agent=agent, module=MODULE)
-    edit = Edit(
-        path,
-        rule,
-        "the core has to be active before the file's own statements run",
-        (_before(source, first, statement),),
-        partial(_prove_import, path),
-    )
-    return Plan(edits=(edit,))
 
 
 def _wrap_one(source: Source, handler: str, agent: str, dotted: str) -> Plan:
@@ -109,12 +88,12 @@ def _wrap_one(source: Source, handler: str, agent: str, dotted: str) -> Plan:
     prove = partial(_prove_wrapped, source.path, dotted, handler)
     if function is not None and not later:
         text = template("python", "decorator.py.j2", agent=agent)
-        splice = Splice.insert(bound[0].statement.start_byte, _line(source, text))
+        splice = Splice.insert(bound[0].statement.start_byte, line_of(source, text))
         why = f"calls of {handler} go through the agent; the outermost decorator sees them first"
         return Plan(edits=(Edit(source.path, "python.decorate", why, (splice,), prove),))
     name = "rebind.py.j2" if certain else "rebind-if-bound.py.j2"
     text = template("python", name, agent=agent, handler=handler)
-    splice = Splice.insert(len(source.data), _appended(source, text))
+    splice = Splice.insert(len(source.data), appended(source, text))
     why = f"{handler} is not bound by one def: it is wrapped when the module is complete"
     return Plan(edits=(Edit(source.path, "python.rebind", why, (splice,), prove),))
 
@@ -135,83 +114,6 @@ def _missing(source: Source, handler: str) -> DetectionError | RewriteRefused:
         path=source.path,
         hint="name the handler with --handler file.function",
     )
-
-
-def _first_statement(source: Source) -> Node | None:
-    """The first statement behind docstring and `__future__` imports."""
-    rest = names.statements(source)
-    if rest and _is_docstring(source, rest[0]):
-        rest = rest[1:]
-    while rest and rest[0].type == "future_import_statement":
-        rest = rest[1:]
-    return rest[0] if rest else None
-
-
-def _is_docstring(source: Source, statement: Node) -> bool:
-    if statement.type != "expression_statement" or len(statement.named_children) != 1:
-        return False
-    value = statement.named_children[0]
-    strings = value.named_children if value.type == "concatenated_string" else [value]
-    return all(
-        string.type == "string" and not re.search(rb"[bBfFtT]", source.bytes_of(string.children[0]))
-        for string in strings
-        if string.type != "comment"
-    )
-
-
-def _agent_import(source: Source, statement: Node) -> str | None:
-    """The name by which this statement makes the agent known, if it is one of its imports."""
-    if statement.type != "import_statement":
-        return None
-    imported = statement.children_by_field_name("name")
-    if len(imported) != 1:
-        return None
-    module = imported[0].child_by_field_name("name") or imported[0]
-    if source.bytes_of(module) != MODULE.encode():
-        return None
-    alias = imported[0].child_by_field_name("alias")
-    return MODULE if alias is None else source.bytes_of(alias).decode()
-
-
-def _agent_name(source: Source) -> str | None:
-    """How the module refers to the agent already; refuses imports that the manual does not show."""
-    found = None
-    for statement in names.statements(source):
-        agent = _agent_import(source, statement)
-        if agent is not None:
-            found = found or agent
-        elif statement.type.startswith("import") and re.search(
-            rb"^(?:from|import)\s+twistlock\b", source.bytes_of(statement)
-        ):
-            line, column = source.position(statement.start_byte)
-            raise RewriteRefused(
-                "the file imports the agent in a form that the manual does not show",
-                path=source.path,
-                line=line,
-                column=column,
-                hint=f"write `import {MODULE}`, or take the agent out and embed again",
-            )
-    if found == MODULE and _is_taken(source):
-        return None
-    return found
-
-
-def _is_taken(source: Source) -> bool:
-    """Whether `twistlock` is also a name of the user's own in this module."""
-    return any(
-        _agent_import(source, bound.statement) is None for bound in names.bindings(source, "twistlock")
-    )
-
-
-def _free_name(source: Source) -> str:
-    """`twistlock.serverless`, or an alias that occurs nowhere in the file."""
-    if not _is_taken(source):
-        return MODULE
-    alias, count = "_twistlock_serverless", 1
-    while alias.encode() in source.data:
-        count += 1
-        alias = f"_twistlock_serverless_{count}"
-    return alias
 
 
 def _is_wrapped(source: Source, handler: str, agent: str) -> bool:
@@ -259,33 +161,6 @@ def _heads(source: Source, statement: Node) -> bytes:
         end = statement.end_byte if definition is None else definition.start_byte
         return source.data[statement.start_byte : end]
     return source.bytes_of(statement) if statement.type == "expression_statement" else b""
-
-
-def _line(source: Source, text: str) -> bytes:
-    return text.encode() + source.newline
-
-
-def _before(source: Source, first: Node | None, statement: str) -> Splice:
-    """The statement in front of the first one: on a line of its own, or on the same line."""
-    if first is None:
-        return Splice.insert(len(source.data), _appended(source, statement))
-    start = first.start_byte
-    lead = source.data[source.line_start(start) : start]
-    if lead.strip(b" \t\x0c\xef\xbb\xbf"):
-        return Splice.insert(start, f"{statement}; ".encode())
-    return Splice.insert(start, _line(source, statement))
-
-
-def _appended(source: Source, statement: str) -> bytes:
-    """A last line; a file that ends without a line end goes on to do so."""
-    if not source.data.strip(b"\xef\xbb\xbf") or source.data.endswith(b"\n"):
-        return _line(source, statement)
-    return source.newline + statement.encode()
-
-
-def _prove_import(path: str, after: bytes) -> None:
-    if not imported_first(path, after):
-        raise RewriteRefused("the agent's import would not be the first statement", path=path)
 
 
 def _prove_wrapped(path: str, dotted: str, handler: str, after: bytes) -> None:

@@ -1,0 +1,70 @@
+"""What embedding does to Python files, byte for byte. Loads nothing: that is test_python_proof's part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from defender.edits.splice import spans_after, without_spans
+from defender.errors import DefenderError
+from defender.manifest import changed_file
+
+
+def test_edited_files_are_the_golden_ones(case: Any) -> None:
+    _, changes = case.embedded
+    assert {change.path: change.after for change in changes} == case.expected
+
+
+def test_plan_is_the_expected_one(case: Any) -> None:
+    plan, _ = case.embedded
+    edits = [f"{one.path} {one.rule}" for one in (*plan.edits, *plan.dropped)]
+    assert edits == case.facts["rules"]
+    assert [f"{one.path} {one.rule}" for one in plan.skipped] == case.facts.get("skipped", [])
+
+
+def test_only_insertions(case: Any) -> None:
+    for change in case.embedded[1]:
+        assert all(splice.start == splice.end and splice.data for splice in change.splices)
+        assert without_spans(change.after, spans_after(change.splices)) == change.before
+        recorded = changed_file(change, "")
+        assert recorded.path == change.path
+
+
+def test_second_run_changes_nothing(case: Any, tmp_path: Path) -> None:
+    protected = case.protect_to(tmp_path / "protected")
+    plan, changes = case.plan(protected)
+    assert (plan.edits, plan.dropped, changes) == ((), (), ())
+    skipped = {(one.path, one.rule) for one in plan.skipped}
+    for edit in case.embedded[0].edits:
+        rule = "python.import" if edit.rule == "python.import" else "python.wrap"
+        assert (edit.path, rule) in skipped
+
+
+def test_line_ends_are_kept(case: Any) -> None:
+    for change in case.embedded[1]:
+        before = change.before.count(b"\n") - change.before.count(b"\r\n")
+        if b"\r\n" in change.before and not before:
+            assert change.after.count(b"\n") == change.after.count(b"\r\n")
+        elif b"\r" not in change.before:
+            assert b"\r" not in change.after
+
+
+def test_refusal_names_the_place(refused: Any) -> None:
+    expected = dict(refused.facts["refused"])
+    with pytest.raises(DefenderError) as caught:
+        refused.plan()
+    assert expected.pop("message") in caught.value.message
+    assert {name: getattr(caught.value, name) for name in expected} == expected
+    assert caught.value.message
+
+
+def test_every_case_says_what_it_is(any_case: Any) -> None:
+    facts = any_case.facts
+    assert facts["title"]
+    assert facts["handlers"]
+    assert ("refused" in facts) != ("events" in facts)
+    assert not ("refused" in facts and any_case.expected)
+    known = {"title", "handlers", "runtime", "python", "refused", "rules", "skipped", "events", "original"}
+    assert set(facts) <= known
