@@ -117,6 +117,20 @@ def test_functions_may_be_a_list_and_lie_in_other_files(archive_of):
     assert whole["a"].handler == "src/orders.a"
 
 
+def test_module_is_the_root_when_the_function_alone_is_packaged_individually(archive_of):
+    files = {
+        "serverless.yml": (
+            "service: s\nprovider:\n  name: aws\n  runtime: python3.12\nfunctions:\n"
+            "  one:\n    handler: app.handler\n    module: one\n    package:\n      individually: true\n"
+            "  two:\n    handler: two/app.handler\n    module: two\n"
+        ),
+        "one/app.py": "",
+        "two/app.py": "",
+    }
+    found = {one.logical_id: one.task_root for one in declared_functions(archive_of(files)).functions}
+    assert found == {"one": "one", "two": ""}
+
+
 def test_module_is_the_root_when_packaged_individually(archive_of):
     text = SERVICE.replace("handler: src/orders.handler", "handler: orders.handler\n    module: src")
 

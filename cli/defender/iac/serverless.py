@@ -52,6 +52,11 @@ class Service:
         place = self._child(self.package, "individually")
         return place is not None and is_true(place.node)
 
+    def is_packaged_alone(self, function: Place) -> bool:
+        """Whether a function gets a package of its own, by the service's word or by its own."""
+        place = self._child(self._child(function, "package"), "individually")
+        return self.individually or (place is not None and is_true(place.node))
+
     def functions(self) -> Iterator[DeclaredFunction]:
         """All functions that can be found in the files.
 
@@ -153,7 +158,7 @@ class Service:
             found = path if path is not None and self.tree.has_file(path) else None
             return None, found, f"package.artifact {artifact.text}"
         module = self.variables.raw_text(place, "module")
-        if module.text is None or not self.individually:
+        if module.text is None or not self.is_packaged_alone(place):
             return self.folder, None, "the folder of the service"
         root = resolve_path(self.folder, module.text)
         if root is None or not self.tree.has_folder(root):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from defender.edits.wildcard import Pattern
-from defender.edits.yaml import Mapping, Scalar, Sequence
+from defender.edits.yaml import Mapping, Sequence
 from defender.errors import RewriteRefused
 from defender.iac.lookup import get
 from defender.iac.serverless import Service
@@ -91,8 +91,7 @@ def package_rules(service: Service, task_root: str) -> Iterator[PackageRules]:
         if key.text not in wanted:
             continue
         package = service.variables.child(place, "package")
-        single = service.variables.child(package, "individually")
-        if service.individually or (single is not None and _is_true(single)):
+        if service.is_packaged_alone(place):
             mine = [_list(service, package, name) for name in _LISTS]
             holders = tuple(one for one in (package, service.package) if one is not None)
             yield PackageRules(key.text, key.line, holders, (*own, *mine))
@@ -102,10 +101,6 @@ def package_rules(service: Service, task_root: str) -> Iterator[PackageRules]:
         holders = () if service.package is None else (service.package,)
         line = service.package.node.line if service.package is not None else 1
         yield PackageRules("the service", line, holders, tuple(own))
-
-
-def _is_true(place: Place) -> bool:
-    return isinstance(place.node, Scalar) and place.node.text.lower() == "true"
 
 
 def _list(service: Service, package: Place | None, key: str) -> PackageList:
