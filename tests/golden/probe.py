@@ -36,9 +36,8 @@ class Trace:
         self.starts = {}
 
     def own(self, filename):
-        path = os.path.abspath(filename)
         agent = os.path.join(self.root, "twistlock") + os.sep
-        return path.startswith(self.root + os.sep) and not path.startswith(agent)
+        return filename.startswith(self.root + os.sep) and not filename.startswith(agent)
 
     def __call__(self, frame, event, _argument):
         code = frame.f_code

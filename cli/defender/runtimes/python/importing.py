@@ -53,18 +53,13 @@ def import_first(path: str, data: bytes) -> Plan:
 
 
 def _first_statement(source: Source) -> Node | None:
-    """The first statement behind docstring and `__future__` imports.
-
-    Python allows any number of strings in front of the last `__future__` import, not the docstring alone.
-    """
-    found = names.statements(source)
-    skipped = 1 if found and _is_string(source, found[0]) else 0
-    for number, statement in enumerate(found):
-        if statement.type == "future_import_statement":
-            skipped = number + 1
-        elif not _is_string(source, statement):
-            break
-    return found[skipped] if skipped < len(found) else None
+    """The first statement behind docstring and `__future__` imports."""
+    rest = names.statements(source)
+    if rest and _is_string(source, rest[0]):
+        rest = rest[1:]
+    while rest and rest[0].type == "future_import_statement":
+        rest = rest[1:]
+    return rest[0] if rest else None
 
 
 def _is_string(source: Source, statement: Node) -> bool:

@@ -1,0 +1,184 @@
+"""Protected functions loaded by real interpreters: the agent first, the wrapper where the platform looks, same answers.
+
+Every case that embed does not refuse runs on the oldest and on the newest Python of this machine that can load
+it. Each insertion is then taken out again, alone: the same proof has to fail. That the core stops anything is
+shown in tests/agent.
+"""
+
+from __future__ import annotations
+
+import ast
+import py_compile
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass
+class Loaded:
+    """What the probe tells of one case on one interpreter."""
+
+    interpreter: str
+    original: dict[str, Any]
+    protected: dict[str, Any]
+    mutants: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def events_of(case: Any) -> list[tuple[str, Any]]:
+    first = case.facts["handlers"][0]
+    return [(one.get("handler", first), one["event"]) for one in case.facts["events"]]
+
+
+def job(case: Any, root: Path) -> dict[str, Any]:
+    return {"root": str(root), "handlers": case.facts["handlers"], "events": events_of(case)}
+
+
+def failures(case: Any, result: dict[str, Any], original: dict[str, Any] | None) -> list[str]:
+    """Why a loaded function is not what "protected" means, or not the function that it was."""
+    if "probe" in result or result["error"]:
+        return [f"it could not be loaded: {result.get('probe') or result['error']}"]
+    found = [f"{path}:{line} ran before the agent" for path, line in result["early"]]
+    if result["status"] != "enforcing":
+        found.append(f"the agent is {result['status']}")
+    found += [f"{name} is not wrapped" for name, wrapped in result["wrapped"].items() if not wrapped]
+    if original is not None and result["answers"] != original["answers"]:
+        found.append(f"the original answers {original['answers']}, this {result['answers']}")
+    return found + unexpected(case, result)
+
+
+def unexpected(case: Any, result: dict[str, Any]) -> Iterator[str]:
+    """Where answers are not those that case.toml promises."""
+    found = []
+    for expected, got in zip(case.facts["events"], result["answers"], strict=True):
+        if "raises" in expected:
+            exact, _, loose = expected["raises"].partition("*")
+            same = got.get("raises", "").startswith(exact) if expected["raises"].endswith("*") else None
+            if not (same if same is not None else got.get("raises") == expected["raises"]):
+                found.append(f"{expected['raises']} was expected, not {got}{loose}")
+        elif got.get("answer", KeyError) != expected["answer"]:
+            found.append(f"{expected['answer']} was expected, not {got}")
+    return found
+
+
+def has_own_statements(data: bytes) -> bool:
+    """Whether a file holds more than a docstring; without, no order of statements can be wrong."""
+    try:
+        body = ast.parse(data).body
+    except SyntaxError:  # Newer than the Python that runs the tests: a handler's file.
+        return True
+    return bool(body[1:] or (body and not isinstance(body[0], ast.Expr)))
+
+
+@pytest.fixture(scope="module")
+def loaded(
+    all_cases: Any,
+    probe: Callable[..., Any],
+    add_agent: Callable[[Path], Path],
+    oldest_and_newest: Callable[[Any], list[str]],
+    mutants_of: Callable[[Any], Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, list[Loaded]]:
+    """All cases with all their mutants, loaded: one start of each interpreter."""
+    base = tmp_path_factory.mktemp("proof")
+    jobs: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
+    for case in all_cases:
+        if "refused" in case.facts:
+            continue
+        folders = {"protected": add_agent(case.protect_to(base / case.name / "protected"))}
+        folders["original"] = case.copy_to(base / case.name / "original")
+        if not case.embedded[1]:  # Protected by hand: the original needs the agent as well.
+            add_agent(folders["original"])
+        elif any("twistlock.serverless" in change.before.decode("latin-1") for change in case.embedded[1]):
+            add_agent(folders["original"])
+        for name, path, data in mutants_of(case):
+            folder = base / case.name / f"mutant{len(folders)}"
+            folders[name] = add_agent(case.protect_to(folder, {path: data}))
+        for interpreter in oldest_and_newest(case):
+            jobs.setdefault(interpreter, []).extend(
+                (case.name, name, job(case, folder)) for name, folder in folders.items()
+            )
+    return _run(jobs, probe)
+
+
+def _run(jobs: dict[str, list[tuple[str, str, Any]]], probe: Callable[..., Any]) -> dict[str, list[Loaded]]:
+    found: dict[str, list[Loaded]] = {}
+    for interpreter, wanted in jobs.items():
+        results = probe(interpreter, [one for _, _, one in wanted])
+        by_case: dict[str, dict[str, Any]] = {}
+        for (case, name, _), result in zip(wanted, results, strict=True):
+            by_case.setdefault(case, {})[name] = result
+        for case, named in by_case.items():
+            one = Loaded(interpreter, named.pop("original"), named.pop("protected"), named)
+            found.setdefault(case, []).append(one)
+    return found
+
+
+def loads_of(case: Any, loaded: dict[str, list[Loaded]]) -> list[Loaded]:
+    if case.name not in loaded:
+        pytest.skip(f"no Python {case.facts['python']} or later on this machine")
+    return loaded[case.name]
+
+
+def test_protected_and_the_same(case: Any, loaded: dict[str, list[Loaded]]) -> None:
+    for one in loads_of(case, loaded):
+        assert one.original["error"] is None, one.interpreter
+        assert failures(case, one.protected, one.original) == [], one.interpreter
+
+
+def test_handlers_file_was_seen_to_run(case: Any, loaded: dict[str, list[Loaded]]) -> None:
+    edited = {change.path for change in case.embedded[1] if has_own_statements(change.before)}
+    for one in loads_of(case, loaded):
+        assert edited <= set(one.protected["files"]), one.interpreter
+
+
+def test_original_is_not_protected(case: Any, loaded: dict[str, list[Loaded]]) -> None:
+    for one in loads_of(case, loaded):
+        if case.embedded[1]:
+            assert failures(case, one.original, None) != [], one.interpreter
+
+
+def test_without_one_insertion_the_proof_fails(case: Any, loaded: dict[str, list[Loaded]]) -> None:
+    empty = {
+        f"python.import of {change.path} (0)"
+        for change in case.embedded[1]
+        if not has_own_statements(change.before)
+    }
+    for one in loads_of(case, loaded):
+        for name, result in one.mutants.items():
+            found = failures(case, result, one.original)
+            assert bool(found) == (name not in empty), (one.interpreter, name)
+
+
+def test_each_case_has_mutants(case: Any, loaded: dict[str, list[Loaded]]) -> None:
+    insertions = sum(len(change.splices) for change in case.embedded[1])
+    for one in loads_of(case, loaded):
+        assert len(one.mutants) == insertions
+
+
+def test_unchecked_bytecode_is_not_what_runs(
+    all_cases: Any, probe: Callable[..., Any], add_agent: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    case = next(one for one in all_cases if one.name == "bytecode-beside")
+    source = tmp_path / "source"
+    shutil.copytree(case.source, source)
+    stale = tmp_path / "stale.py"
+    stale.write_text("def handler(event, context):\n    return 'stale'\n")
+    target = source / "__pycache__" / f"app.{sys.implementation.cache_tag}.pyc"
+    py_compile.compile(
+        str(stale), str(target), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+    )
+    plan, changes = case.plan(source)
+    protected = Path(shutil.copytree(source, tmp_path / "protected"))
+    for drop in plan.dropped:
+        (protected / drop.path).unlink()
+    for change in changes:
+        (protected / change.path).write_bytes(change.after)
+    add_agent(protected)
+    before, after = probe(sys.executable, [job(case, source), job(case, protected)])
+    assert [one.get("answer") for one in before["answers"]] == ["stale", "stale"]
+    assert failures(case, after, None) == []
