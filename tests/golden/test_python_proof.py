@@ -91,10 +91,8 @@ def loaded(
             continue
         folders = {"protected": add_agent(case.protect_to(base / case.name / "protected"))}
         folders["original"] = case.copy_to(base / case.name / "original")
-        if not case.embedded[1]:  # Protected by hand: the original needs the agent as well.
-            add_agent(folders["original"])
-        elif any("twistlock.serverless" in change.before.decode("latin-1") for change in case.embedded[1]):
-            add_agent(folders["original"])
+        if any(b"twistlock.serverless" in path.read_bytes() for path in case.source.rglob("*.py")):
+            add_agent(folders["original"])  # Protected by hand: the original needs the agent as well.
         for name, path, data in mutants_of(case):
             folder = base / case.name / f"mutant{len(folders)}"
             folders[name] = add_agent(case.protect_to(folder, {path: data}))

@@ -123,12 +123,13 @@ def test_module_is_the_root_when_the_function_alone_is_packaged_individually(arc
             "service: s\nprovider:\n  name: aws\n  runtime: python3.12\nfunctions:\n"
             "  one:\n    handler: app.handler\n    module: one\n    package:\n      individually: true\n"
             "  two:\n    handler: two/app.handler\n    module: two\n"
+            "  six:\n    handler: two/app.six\n    module: two\n    package: {individually: true}\n"
         ),
         "one/app.py": "",
         "two/app.py": "",
     }
     found = {one.logical_id: one.task_root for one in declared_functions(archive_of(files)).functions}
-    assert found == {"one": "one", "two": ""}
+    assert found == {"one": "one", "two": "", "six": ""}
 
 
 def test_module_is_the_root_when_packaged_individually(archive_of):

@@ -1,20 +1,16 @@
 #include "audit.h"
 
 #include "defender.h"
+#include "error_stream.h"
 #include "text.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { EMPTY, WRITING, PENDING, WRITTEN };
-enum { SEEN = 64, PATH_SHOWN = 512, COMMAND_SHOWN = 1024, TEXT_SHOWN = 256 };
+enum { PATH_SHOWN = 512, COMMAND_SHOWN = 1024, TEXT_SHOWN = 256 };
 
 struct slot {
     _Atomic unsigned state;
@@ -34,20 +30,12 @@ struct ring {
 
 static struct {
     struct ring *ring;
-    int descriptor;
-    dev_t device;
-    ino_t inode;
     pid_t main_process;
     _Atomic unsigned long invocation_first; /* the ring's `next` when the invocation began */
     char function[TEXT_SHOWN], region[64], provider[16], rule[TEXT_SHOWN], runtime[64], request[128];
-} audit = {.descriptor = -1};
+} audit;
 
 static const char *const effects[] = {"disable", "alert", "prevent", "block"};
-
-static pid_t process_id(void)
-{
-    return (pid_t)syscall(SYS_getpid); /* glibc before 2.25 remembers the parent's in a vfork's child */
-}
 
 static void copy(char *to, size_t size, const char *from)
 {
@@ -60,22 +48,13 @@ static void copy(char *to, size_t size, const char *from)
 
 bool tw_audit_open(const struct tw_audit_identity *identity)
 {
-    struct stat status;
-
     copy(audit.function, sizeof audit.function, identity->function);
     copy(audit.region, sizeof audit.region, identity->region);
     copy(audit.provider, sizeof audit.provider, identity->provider);
     copy(audit.rule, sizeof audit.rule, identity->rule);
     copy(audit.runtime, sizeof audit.runtime, identity->runtime);
-    audit.main_process = process_id();
-    /* A high number: programs that close "their" descriptors count up from three. */
-    audit.descriptor = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 512);
-    if (audit.descriptor < 0)
-        audit.descriptor = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 64);
-    if (audit.descriptor >= 0 && fstat(audit.descriptor, &status) == 0) {
-        audit.device = status.st_dev;
-        audit.inode = status.st_ino;
-    }
+    audit.main_process = tw_process_id();
+    tw_error_stream_open(audit.main_process);
     void *memory = mmap(NULL, sizeof(struct ring), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     audit.ring = memory == MAP_FAILED ? NULL : memory;
@@ -87,60 +66,13 @@ pid_t tw_audit_main_process(void)
     return audit.main_process;
 }
 
-/* Whether a descriptor still is the stderr that we began with: the function may have used its number anew. */
-static bool is_ours(int descriptor)
-{
-    struct stat status;
-
-    return descriptor >= 0 && fstat(descriptor, &status) == 0 && status.st_dev == audit.device &&
-           status.st_ino == audit.inode;
-}
-
-static bool write_to(int descriptor, const char *line, size_t length)
-{
-    ssize_t written;
-
-    do
-        written = write(descriptor, line, length);
-    while (written < 0 && errno == EINTR);
-    return written > 0;
-}
-
-/* The main process's descriptor, through /proc: a child's own copy may be closed. */
-static int parents_descriptor(void)
-{
-    char path[64];
-    struct tw_text text = {.start = path, .size = sizeof path - 1};
-
-    tw_text_add(&text, "/proc/");
-    tw_text_number(&text, (unsigned long)audit.main_process);
-    tw_text_add(&text, "/fd/");
-    tw_text_number(&text, (unsigned long)audit.descriptor);
-    path[text.length] = '\0';
-    return open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
-}
-
-static bool emit(const char *line, size_t length)
-{
-    if (is_ours(audit.descriptor))
-        return write_to(audit.descriptor, line, length);
-    if (process_id() == audit.main_process)
-        return is_ours(STDERR_FILENO) && write_to(STDERR_FILENO, line, length);
-    int descriptor = audit.descriptor < 0 ? -1 : parents_descriptor();
-    bool done = is_ours(descriptor) && write_to(descriptor, line, length);
-
-    if (descriptor >= 0)
-        close(descriptor);
-    return done;
-}
-
 static void emit_slot(struct slot *slot)
 {
     unsigned pending = PENDING;
 
     if (!atomic_compare_exchange_strong(&slot->state, &pending, WRITING))
         return;
-    atomic_store(&slot->state, emit(slot->line, slot->length) ? WRITTEN : PENDING);
+    atomic_store(&slot->state, tw_error_stream_write(slot->line, slot->length) ? WRITTEN : PENDING);
 }
 
 /* What children left; only the main process can be sure of its descriptor. */
@@ -188,11 +120,16 @@ static void begin_line(struct tw_text *text, const char *type)
     tw_text_add(text, "\"");
 }
 
+static const char *given(const char *text)
+{
+    return text[0] == '\0' ? NULL : text;
+}
+
 /* Lines that are no audits do not go into the ring: there is nothing to ship or count. */
 static void notice(struct tw_text *text)
 {
     tw_text_add(text, "}\n");
-    emit(text->start, text->length);
+    tw_error_stream_write(text->start, text->length);
 }
 
 void tw_audit_notice(const char *message)
@@ -260,12 +197,56 @@ static bool is_repeat(unsigned long key, pid_t process)
     return false;
 }
 
+/* What stands in every audit, from its time to its version. */
+static void begin_audit(struct tw_text *text, const char *attack, const char *effect, const char *severity, const char *why)
+{
+    begin_line(text, "processes");
+    tw_text_field(text, "attackType", attack, TEXT_SHOWN);
+    tw_text_field(text, "effect", effect, TEXT_SHOWN);
+    tw_text_field(text, "severity", severity, 16);
+    tw_text_field(text, "ruleName", audit.rule, TEXT_SHOWN);
+    tw_text_field(text, "msg", why, TEXT_SHOWN);
+    tw_text_field(text, "function", given(audit.function), TEXT_SHOWN);
+    tw_text_field(text, "requestID", given(audit.request), TEXT_SHOWN);
+    tw_text_field(text, "region", given(audit.region), TEXT_SHOWN);
+    tw_text_field(text, "provider", audit.provider, TEXT_SHOWN);
+    tw_text_field(text, "runtime", given(audit.runtime), TEXT_SHOWN);
+    tw_text_field(text, "version", TW_VERSION, TEXT_SHOWN);
+}
+
+/* The next place in the ring, for this process to write a line in. */
+static struct slot *take_slot(unsigned long key, pid_t process)
+{
+    unsigned long number = atomic_fetch_add(&audit.ring->next, 1);
+    struct slot *slot = &audit.ring->slots[number % TW_AUDIT_RING];
+
+    atomic_store(&slot->state, WRITING);
+    atomic_store(&slot->count, 1);
+    slot->process = process;
+    slot->length = 0;
+    atomic_store(&slot->key, key);
+    return slot;
+}
+
+static void finish_audit(struct slot *slot, struct tw_text *text)
+{
+    text->size = TW_AUDIT_LINE;
+    tw_text_add(text, ",\"pid\":");
+    tw_text_number(text, (unsigned long)slot->process);
+    tw_text_add(text, ",\"count\":1}\n");
+    slot->length = text->length;
+    atomic_store(&slot->state, PENDING);
+    emit_slot(slot);
+    if (slot->process == audit.main_process)
+        emit_pending();
+}
+
 void tw_audit_process(const struct tw_verdict *verdict, const struct tw_process_facts *facts)
 {
     char command[COMMAND_SHOWN];
     size_t length = tw_scrub(facts->argv, command, sizeof command - 1);
     const char *effect = effects[verdict->effect];
-    pid_t process = process_id();
+    pid_t process = tw_process_id();
 
     command[length] = '\0';
     if (audit.ring == NULL)
@@ -275,40 +256,31 @@ void tw_audit_process(const struct tw_verdict *verdict, const struct tw_process_
     key = hash(hash(hash(key, effect, strlen(effect)), facts->path, strlen(facts->path)), command, length);
     if (is_repeat(key, process))
         return;
-    unsigned long number = atomic_fetch_add(&audit.ring->next, 1);
-    struct slot *slot = &audit.ring->slots[number % TW_AUDIT_RING];
+    struct slot *slot = take_slot(key, process);
     /* The end of the line is kept free, so that it is always whole JSON. */
     struct tw_text text = {.start = slot->line, .size = TW_AUDIT_LINE - 128};
+    bool is_miner = strcmp(verdict->attack, "cryptoMinerProcess") == 0;
 
-    atomic_store(&slot->state, WRITING);
-    atomic_store(&slot->count, 1);
-    slot->process = process;
-    atomic_store(&slot->key, key);
-    begin_line(&text, "processes");
-    tw_text_field(&text, "attackType", verdict->attack, TEXT_SHOWN);
-    tw_text_field(&text, "effect", effect, TEXT_SHOWN);
-    tw_text_field(&text, "severity", strcmp(verdict->attack, "cryptoMinerProcess") == 0 ? "critical" : "high", 16);
-    tw_text_field(&text, "ruleName", audit.rule, TEXT_SHOWN);
-    tw_text_field(&text, "msg", verdict->why, TEXT_SHOWN);
+    begin_audit(&text, verdict->attack, effect, is_miner ? "critical" : "high", verdict->why);
     tw_text_field(&text, "matched", verdict->by, TEXT_SHOWN);
-    tw_text_field(&text, "function", audit.function[0] != '\0' ? audit.function : NULL, TEXT_SHOWN);
-    tw_text_field(&text, "requestID", audit.request[0] != '\0' ? audit.request : NULL, TEXT_SHOWN);
-    tw_text_field(&text, "region", audit.region[0] != '\0' ? audit.region : NULL, TEXT_SHOWN);
-    tw_text_field(&text, "provider", audit.provider, TEXT_SHOWN);
-    tw_text_field(&text, "runtime", audit.runtime[0] != '\0' ? audit.runtime : NULL, TEXT_SHOWN);
-    tw_text_field(&text, "version", TW_VERSION, TEXT_SHOWN);
     tw_text_field(&text, "processPath", facts->path, PATH_SHOWN);
     tw_text_field(&text, "interpreter", facts->interpreter, PATH_SHOWN);
     tw_text_field(&text, "command", command, COMMAND_SHOWN);
-    text.size = TW_AUDIT_LINE;
-    tw_text_add(&text, ",\"pid\":");
-    tw_text_number(&text, (unsigned long)process);
-    tw_text_add(&text, ",\"count\":1}\n");
-    slot->length = text.length;
-    atomic_store(&slot->state, PENDING);
-    emit_slot(slot);
-    if (process == audit.main_process)
-        emit_pending();
+    finish_audit(slot, &text);
+}
+
+void tw_audit_tampering(const char *what, enum tw_effect effect)
+{
+    unsigned long key = hash(0, what, strlen(what));
+    pid_t process = tw_process_id();
+
+    if (audit.ring == NULL || is_repeat(key, process))
+        return;
+    struct slot *slot = take_slot(key, process);
+    struct tw_text text = {.start = slot->line, .size = TW_AUDIT_LINE - 128};
+
+    begin_audit(&text, "policyHijacked", effects[effect], "critical", what);
+    finish_audit(slot, &text);
 }
 
 void tw_audit_invocation_begin(const char *request_id)
@@ -329,7 +301,7 @@ static void emit_count(const struct slot *slot, unsigned count)
     tw_text_put(&text, slot->line, slot->length - 3); /* up to the count, which is 1 there */
     tw_text_number(&text, count);
     tw_text_add(&text, "}\n");
-    emit(line, text.length);
+    tw_error_stream_write(line, text.length);
 }
 
 void tw_audit_invocation_end(void)
@@ -363,12 +335,16 @@ size_t tw_audit_drain(char *buffer, size_t size)
         audit.ring->drained = next - TW_AUDIT_RING;
     while (audit.ring->drained < next) {
         const struct slot *slot = &audit.ring->slots[audit.ring->drained % TW_AUDIT_RING];
+        bool is_whole = atomic_load(&slot->state) != WRITING;
 
-        if (slot->length > size - used)
+        /* The last line may still be written. One that was never finished is that of a child which was killed. */
+        if ((!is_whole && audit.ring->drained + 1 == next) || (is_whole && slot->length > size - used))
             break;
+        audit.ring->drained++;
+        if (!is_whole)
+            continue;
         memcpy(buffer + used, slot->line, slot->length);
         used += slot->length;
-        audit.ring->drained++;
     }
     return used;
 }

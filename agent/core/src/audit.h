@@ -28,6 +28,9 @@ void tw_audit_notice(const char *message);
 /* One process that was denied, or would have been. Repeats within an invocation are only counted. */
 void tw_audit_process(const struct tw_verdict *verdict, const struct tw_process_facts *facts);
 
+/* Somebody changed the agent itself: its hooks or its policy. They are put back before. */
+void tw_audit_tampering(const char *what, enum tw_effect effect);
+
 void tw_audit_invocation_begin(const char *request_id);
 void tw_audit_invocation_end(void);
 

@@ -1,25 +1,36 @@
-/* The loaded ELF objects: pointers to functions that the dynamic linker filled in, and how to change them. */
+/* The loaded ELF objects: what their dynamic sections say, and changing pages that the linker closed. Knows no hook. */
 #ifndef TW_ELF_OBJECTS_H
 #define TW_ELF_OBJECTS_H
 
+#include <link.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-struct tw_hook {
-    const char *name;
-    void *hook;
-    void *real; /* libc's own, filled in at start; NULL where this libc has no such function */
+struct tw_object {
+    uintptr_t base;
+    const ElfW(Phdr) *headers;
+    size_t header_count;
+    ElfW(Sym) *symbols;
+    const char *strings, *soname; /* soname is NULL when the object has none */
+    const uint32_t *hashes;       /* DT_GNU_HASH; NULL when the object has none */
+    const ElfW(Rela) *tables[2];
+    size_t counts[2];
 };
 
-/* Makes every loaded object call the hooks, ourselves and the dynamic linker excepted. Objects that are hooked
- * already are left as they are. Returns how many pointers were changed. */
-size_t tw_hook_objects(const struct tw_hook *table, size_t count);
+/* Reads an object's dynamic section. Returns false when it has no symbols. */
+bool tw_object_read(uintptr_t base, const ElfW(Phdr) *headers, size_t count, struct tw_object *object);
 
-/* Whether objects were loaded or unloaded since tw_hook_objects ran last. */
-bool tw_objects_changed(void);
+/* Whether an address lies in one of the object's segments of this type that has all these flags. */
+bool tw_object_holds(const struct tw_object *object, uintptr_t address, uint32_t type, uint32_t flags);
 
-/* The folders in which the object that holds `address` looks for libraries (DT_RUNPATH or DT_RPATH), $ORIGIN filled
- * in, tried one after the other: the first file `name` there is put into `output`. */
-bool tw_runpath_find(const void *address, const char *name, char *output, size_t size);
+/* The functions that the object defines under a name, one for each version; returns how many are in `found`. */
+size_t tw_object_exports(const struct tw_object *object, const char *name, ElfW(Sym) **found, size_t size);
+
+/* Stores a value into a symbol's entry, whose page is read-only before and after. */
+bool tw_object_set_symbol(const struct tw_object *object, ElfW(Sym) *symbol, uintptr_t address);
+
+/* Opens the pages that the linker made read-only after relocation (PROT_READ | PROT_WRITE), or closes them again. */
+bool tw_object_protect(const struct tw_object *object, int protection);
 
 #endif

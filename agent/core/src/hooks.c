@@ -1,93 +1,54 @@
 #define _GNU_SOURCE
 #include "hooks.h"
 
+#include "elf_hooks.h"
+
 #include <dlfcn.h>
-#include <string.h>
+#include <link.h>
 
-/* A hook for a section stands in the table whether or not the section is there; `section` says which. */
-enum section { ALWAYS, PROCESSES };
+#define CALL(name, hook) {#name, (void *)hook},
 
-struct call {
-    const char *name;
-    void *hook;
-    enum section section;
-};
+static const struct tw_hook calls[] = {TW_PROCESS_CALLS(CALL)};
 
-#define CALL(name, section) {#name, (void *)tw_##name, section}
+void *tw_reals[TW_CALLS];
 
-static const struct call calls[] = {
-    CALL(execve, PROCESSES),
-    CALL(execv, PROCESSES),
-    CALL(execvp, PROCESSES),
-    CALL(execvpe, PROCESSES),
-    CALL(execl, PROCESSES),
-    CALL(execle, PROCESSES),
-    CALL(execlp, PROCESSES),
-    CALL(execveat, PROCESSES),
-    CALL(fexecve, PROCESSES),
-    CALL(posix_spawn, PROCESSES),
-    CALL(posix_spawnp, PROCESSES),
-    CALL(system, PROCESSES),
-    {"__libc_system", (void *)tw_system, PROCESSES},
-    CALL(popen, PROCESSES),
-    {"_IO_popen", (void *)tw_popen, PROCESSES},
-    CALL(wordexp, PROCESSES),
-    CALL(syscall, PROCESSES),
-    CALL(dlopen, ALWAYS),
-    CALL(dlmopen, ALWAYS),
-    CALL(dlsym, ALWAYS),
-    CALL(dlvsym, ALWAYS),
-};
+static bool installed;
 
-static struct tw_hook installed[sizeof calls / sizeof *calls];
-static size_t installed_count;
-
-void tw_hooks_install(const struct tw_policy *policy)
+/* libc's own functions, before its table of symbols is changed: from then on look-ups find the hooks. Before glibc
+ * 2.34 the dynamic linker's calls stood in a library of their own, which libc's handle does not search. */
+static bool find_reals(void)
 {
-    bool processes = policy->processes.effect != TW_EFFECT_DISABLE;
+    static const char *const libraries[] = {"libc.so.6", "libdl.so.2"};
 
-    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-        void *real = dlsym(RTLD_DEFAULT, calls[i].name);
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
+        void *library = dlopen(libraries[i], RTLD_LAZY | RTLD_NOLOAD);
 
-        if (calls[i].section == PROCESSES && !processes)
+        if (library == NULL)
             continue;
-        installed[installed_count++] = (struct tw_hook){calls[i].name, calls[i].hook, real};
+        for (size_t number = 0; number < TW_CALLS; number++)
+            if (tw_reals[number] == NULL)
+                tw_reals[number] = dlsym(library, calls[number].name);
+        dlclose(library);
     }
-    tw_hook_objects(installed, installed_count);
+    dlerror(); /* names that this libc lacks are no error of the caller's */
+    return tw_reals[TW_CALL_execve] != NULL && tw_reals[TW_CALL_syscall] != NULL;
 }
 
-void tw_hooks_refresh(void)
+bool tw_hooks_install(const struct tw_policy *policy)
 {
-    if (installed_count > 0 && tw_objects_changed())
-        tw_hook_objects(installed, installed_count);
+    if (policy->processes.effect == TW_EFFECT_DISABLE)
+        return true;
+    installed = find_reals() && tw_elf_hook(calls, TW_CALLS);
+    return installed;
 }
 
-/* libc and, before glibc 2.34, the libraries that its functions were spread over. */
-static bool is_libc(const void *function)
+bool tw_hooks_refresh(void)
 {
-    static const char *const names[] = {"libc.so", "libc-", "libpthread", "libdl"};
-    Dl_info info;
-
-    if (dladdr(function, &info) == 0 || info.dli_fname == NULL)
-        return false;
-    const char *slash = strrchr(info.dli_fname, '/');
-    const char *base = slash == NULL ? info.dli_fname : slash + 1;
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strncmp(base, names[i], strlen(names[i])) == 0)
-            return true;
-    return false;
+    return installed && tw_elf_refresh(calls, TW_CALLS);
 }
 
-const struct tw_hook *tw_hook_for(const char *name)
+void tw_hooks_namespace(struct link_map *map)
 {
-    for (size_t i = 0; i < installed_count; i++)
-        if (strcmp(installed[i].name, name) == 0)
-            return &installed[i];
-    return NULL;
-}
-
-bool tw_is_libcs(const struct tw_hook *hook, const void *function)
-{
-    return function == hook->real || is_libc(function);
+    if (installed)
+        tw_elf_hook_namespace(map, calls, TW_CALLS);
 }

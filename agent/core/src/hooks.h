@@ -1,11 +1,11 @@
 /* Room "hooks": what was called, with what. A hook gathers facts, asks the judge and acts on the verdict.
  *
  * One table names every hooked call; the functions stand by section (process_calls.c) or by purpose (loader_calls.c).
+ * Where they are put, in the C library's symbols and in every object's pointers, is elf_hooks.c's matter.
  * Sections of the policy that are absent are not hooked. */
 #ifndef TW_HOOKS_H
 #define TW_HOOKS_H
 
-#include "elf_objects.h"
 #include "policy.h"
 
 #include <spawn.h>
@@ -13,15 +13,50 @@
 #include <stdio.h>
 #include <wordexp.h>
 
-/* Installs the hooks that the policy needs in all objects that are loaded now. `policy` stays valid for ever. */
-void tw_hooks_install(const struct tw_policy *policy);
+struct link_map;
 
-/* Hooks objects that were loaded since, and objects that lost their hooks. */
-void tw_hooks_refresh(void);
+/* Every hooked name and the function that stands for it. */
+#define TW_PROCESS_CALLS(CALL)                                                                      \
+    CALL(execve, tw_execve)                                                                         \
+    CALL(execv, tw_execv)                                                                           \
+    CALL(execvp, tw_execvp)                                                                         \
+    CALL(execvpe, tw_execvpe)                                                                       \
+    CALL(execl, tw_execl)                                                                           \
+    CALL(execle, tw_execle)                                                                         \
+    CALL(execlp, tw_execlp)                                                                         \
+    CALL(execveat, tw_execveat)                                                                     \
+    CALL(fexecve, tw_fexecve)                                                                       \
+    CALL(posix_spawn, tw_posix_spawn)                                                               \
+    CALL(posix_spawnp, tw_posix_spawnp)                                                             \
+    CALL(pidfd_spawn, tw_pidfd_spawn)                                                               \
+    CALL(pidfd_spawnp, tw_pidfd_spawnp)                                                             \
+    CALL(system, tw_system)                                                                         \
+    CALL(__libc_system, tw_system)                                                                  \
+    CALL(popen, tw_popen)                                                                           \
+    CALL(_IO_popen, tw_popen)                                                                       \
+    CALL(_IO_proc_open, tw_proc_open)                                                               \
+    CALL(wordexp, tw_wordexp)                                                                       \
+    CALL(syscall, tw_syscall)                                                                       \
+    CALL(dlmopen, tw_dlmopen)
 
-/* The hook for a name, NULL when it is not hooked; and whether a function is libc's own of that name. */
-const struct tw_hook *tw_hook_for(const char *name);
-bool tw_is_libcs(const struct tw_hook *hook, const void *function);
+#define TW_CALL_NUMBER(name, hook) TW_CALL_##name,
+enum tw_call { TW_PROCESS_CALLS(TW_CALL_NUMBER) TW_CALLS };
+
+/* libc's own functions, by number: what a hook calls when the verdict is in. The plain names would do for most,
+ * but an object loaded before libc may stand in for them, and find the hooks itself when it looks for libc's. */
+extern void *tw_reals[TW_CALLS];
+#define TW_REAL(name, type) ((type *)tw_reals[TW_CALL_##name])
+
+/* Installs the hooks that the policy needs. `policy` stays valid for ever. Returns false when the C library can't
+ * be found or its table can't be changed: then nothing is hooked. */
+bool tw_hooks_install(const struct tw_policy *policy);
+
+/* Hooks what was loaded since by other ways than the C library's table. Returns whether hooks had been taken out;
+ * they are in again. */
+bool tw_hooks_refresh(void);
+
+/* Hooks the objects of another namespace, which have a C library of their own. */
+void tw_hooks_namespace(struct link_map *map);
 
 /* What the process hooks judge by; NULL as long as nothing is judged. */
 void tw_processes_set(const struct tw_processes *processes);
@@ -45,14 +80,16 @@ int tw_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_
                    const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
 int tw_posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
                     const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
+int tw_pidfd_spawn(int *descriptor, const char *path, const posix_spawn_file_actions_t *actions,
+                   const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
+int tw_pidfd_spawnp(int *descriptor, const char *file, const posix_spawn_file_actions_t *actions,
+                    const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
 int tw_system(const char *command);
 FILE *tw_popen(const char *command, const char *mode);
+FILE *tw_proc_open(FILE *stream, const char *command, const char *mode);
 int tw_wordexp(const char *words, wordexp_t *expansion, int flags);
 long tw_syscall(long number, long a, long b, long c, long d, long e, long f);
 
-void *tw_dlopen(const char *name, int flags);
 void *tw_dlmopen(long space, const char *name, int flags);
-void *tw_dlsym(void *handle, const char *name);
-void *tw_dlvsym(void *handle, const char *name, const char *version);
 
 #endif

@@ -357,32 +357,42 @@ static bool complete(struct decoder *decoder, const struct top *top)
            invalid(decoder, "the provider is neither aws nor azure");
 }
 
-int tw_policy_decode(const char *document, size_t length, struct tw_arena *arena, struct tw_policy *policy,
-                     const char **why)
+static int decode(struct decoder *decoder, const char *document, size_t length, const char **why)
 {
-    struct decoder decoder = {.arena = arena, .policy = policy};
     struct tw_policy none = {0};
-    struct top version = {.policy = &none, .only_version = true}, top = {.policy = policy};
+    struct top version = {.policy = &none, .only_version = true}, top = {.policy = decoder->policy};
+    bool whole = pass(decoder, document, length, &version);
 
-    *policy = none;
-    *why = "TW_POLICY is over 64 KiB";
-    if (length > TW_POLICY_LARGEST)
-        return TW_E_DOCUMENT;
-    decoder.scratch_size = TW_POLICY_LARGEST + 1;
-    decoder.scratch = tw_arena_take(arena, decoder.scratch_size);
-    *why = "there is no memory for the policy";
-    if (decoder.scratch == NULL)
-        return TW_E_SYSTEM;
-    bool whole = pass(&decoder, document, length, &version);
-
-    *why = decoder.json.error;
-    if (!whole && !(version.version && decoder.json.wrong_type))
-        return decoder.no_memory ? TW_E_SYSTEM : TW_E_DOCUMENT;
+    *decoder->policy = none;
+    *why = decoder->json.error;
+    if (!whole && !(version.version && decoder->json.wrong_type))
+        return decoder->no_memory ? TW_E_SYSTEM : TW_E_DOCUMENT;
     *why = version.version ? "its version is not known to this agent" : "it has no version";
     if (!whole || version.number != 1)
         return version.version && whole ? TW_E_VERSION : TW_E_DOCUMENT;
-    bool valid = pass(&decoder, document, length, &top) && complete(&decoder, &top);
+    bool valid = pass(decoder, document, length, &top) && complete(decoder, &top);
 
-    *why = decoder.json.error;
-    return valid ? TW_OK : decoder.no_memory ? TW_E_SYSTEM : TW_E_DOCUMENT;
+    *why = decoder->json.error;
+    return valid ? TW_OK : decoder->no_memory ? TW_E_SYSTEM : TW_E_DOCUMENT;
+}
+
+int tw_policy_decode(const char *document, size_t length, struct tw_arena *arena, struct tw_policy *policy,
+                     const char **why)
+{
+    const size_t scratch = TW_POLICY_LARGEST + 1;
+
+    *why = "TW_POLICY is over 64 KiB";
+    if (length > TW_POLICY_LARGEST)
+        return TW_E_DOCUMENT;
+    *why = "there is no memory for the policy";
+    if (arena->size - arena->used < scratch)
+        return TW_E_SYSTEM;
+    /* At the far end, so that what is kept lies together. */
+    arena->size -= scratch;
+    struct decoder decoder = {
+        .arena = arena, .policy = policy, .scratch = arena->memory + arena->size, .scratch_size = scratch};
+    int result = decode(&decoder, document, length, why);
+
+    arena->size += scratch;
+    return result;
 }

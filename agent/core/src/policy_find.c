@@ -130,34 +130,88 @@ static int follow(const char *folder, char *buffer, size_t size, struct tw_arena
     return TW_E_DOCUMENT;
 }
 
+/* The policy as it was found, and as it is. */
+static struct {
+    void *memory;
+    const void *copy;
+    size_t used;
+} kept;
+
+static void *map(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* Closes the policy's memory, and keeps a copy beside it. */
+static bool seal(const struct tw_arena *arena)
+{
+    void *copy = map(TW_POLICY_MEMORY);
+
+    if (copy == NULL)
+        return false;
+    memcpy(copy, arena->memory, arena->used);
+    if (mprotect(copy, TW_POLICY_MEMORY, PROT_READ) != 0 || mprotect(arena->memory, TW_POLICY_MEMORY, PROT_READ) != 0) {
+        munmap(copy, TW_POLICY_MEMORY);
+        return false;
+    }
+    kept.memory = arena->memory;
+    kept.copy = copy;
+    kept.used = arena->used;
+    return true;
+}
+
+bool tw_policy_repair(void)
+{
+    if (kept.memory == NULL || memcmp(kept.memory, kept.copy, kept.used) == 0)
+        return false;
+    if (mprotect(kept.memory, TW_POLICY_MEMORY, PROT_READ | PROT_WRITE) == 0) {
+        memcpy(kept.memory, kept.copy, kept.used);
+        mprotect(kept.memory, TW_POLICY_MEMORY, PROT_READ);
+    }
+    return true;
+}
+
+static int find(const char *tw_policy, const char *folder, char *buffer, size_t size, struct tw_arena *arena,
+                struct tw_policy *policy, const char **why)
+{
+    long length = find_document(tw_policy, folder, buffer, size, why);
+
+    if (length < 0)
+        return (int)length;
+    int result = tw_policy_decode(buffer, (size_t)length, arena, policy, why);
+
+    if (result != TW_OK || policy->file == NULL)
+        return result;
+    if (tw_policy != NULL && tw_policy[0] != '\0')
+        return follow(folder, buffer, size, arena, policy, why);
+    *why = "the baked policy only names another file";
+    return TW_E_DOCUMENT;
+}
+
 int tw_policy_find(const char *tw_policy, const char *folder, const struct tw_policy **found, const char **why)
 {
-    const size_t buffer_size = TW_POLICY_LARGEST + 1;
+    const size_t size = TW_POLICY_LARGEST + 1;
     /* One mapping holds the policy and all that it points to, and nothing else: it becomes read-only. */
-    char *memory = mmap(NULL, TW_POLICY_MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    char *buffer = mmap(NULL, buffer_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct tw_arena arena = {map(TW_POLICY_MEMORY), TW_POLICY_MEMORY, 0};
+    char *buffer = map(size);
     int result = TW_E_SYSTEM;
 
     *why = "there is no memory for the policy";
-    if (memory != MAP_FAILED && buffer != MAP_FAILED) {
-        struct tw_arena arena = {memory, TW_POLICY_MEMORY, 0};
+    if (arena.memory != NULL && buffer != NULL) {
         struct tw_policy *policy = tw_arena_take(&arena, sizeof *policy);
-        long length = find_document(tw_policy, folder, buffer, buffer_size, why);
 
-        result = length < 0 ? (int)length : tw_policy_decode(buffer, (size_t)length, &arena, policy, why);
-        if (result == TW_OK && policy->file != NULL)
-            result = tw_policy != NULL && tw_policy[0] != '\0'
-                         ? follow(folder, buffer, buffer_size, &arena, policy, why)
-                         : (*why = "the baked policy only names another file", TW_E_DOCUMENT);
-        if (result == TW_OK && mprotect(memory, TW_POLICY_MEMORY, PROT_READ) != 0) {
+        result = find(tw_policy, folder, buffer, size, &arena, policy, why);
+        if (result == TW_OK && !seal(&arena)) {
             *why = "the policy's memory can't be made read-only";
             result = TW_E_SYSTEM;
         }
         *found = policy;
     }
-    if (buffer != MAP_FAILED)
-        munmap(buffer, buffer_size);
-    if (result != TW_OK && memory != MAP_FAILED)
-        munmap(memory, TW_POLICY_MEMORY);
+    if (buffer != NULL)
+        munmap(buffer, size);
+    if (result != TW_OK && arena.memory != NULL)
+        munmap(arena.memory, TW_POLICY_MEMORY);
     return result;
 }

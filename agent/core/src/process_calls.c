@@ -15,13 +15,24 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* execveat is younger than glibc 2.17's headers. */
+/* The exit code of an environment that a policy with the effect "block" ended, and how many scripts may name
+ * scripts as their interpreters before the kernel gives up. */
+enum { BLOCKED = 86, SCRIPTS = 5 };
+
+/* Not in glibc's headers everywhere. */
 #ifndef AT_EMPTY_PATH
 #define AT_EMPTY_PATH 0x1000
 #endif
 
-/* The exit code of an environment that a policy with the effect "block" ended. */
-enum { BLOCKED = 86 };
+typedef int exec_function(const char *, char *const[], char *const[]);
+typedef int fexecve_function(int, char *const[], char *const[]);
+typedef int spawn_function(int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
+                           char *const[], char *const[]);
+typedef int system_function(const char *);
+typedef FILE *popen_function(const char *, const char *);
+typedef FILE *proc_open_function(FILE *, const char *, const char *);
+typedef int wordexp_function(const char *, wordexp_t *, int);
+typedef long syscall_function(long, long, long, long, long, long, long);
 
 static const struct tw_processes *section;
 
@@ -40,40 +51,47 @@ static void end_environment(void)
     _exit(BLOCKED);
 }
 
+/* The whole chain: a script's interpreter may be a script, and each file has to pass. */
+static struct tw_verdict judge_chain(struct tw_program_call call, const char *const *argv, struct tw_program *program)
+{
+    struct tw_verdict verdict = {0};
+    char next[PATH_MAX];
+
+    for (int depth = 0; depth <= SCRIPTS && tw_program_find(&call, program); depth++) {
+        struct tw_process_facts facts = {
+            .path = program->path,
+            .argv = argv,
+            .interpreter = program->interpreter[0] == '\0' ? NULL : program->interpreter,
+        };
+
+        verdict = tw_judge_process(section, &facts);
+        if (verdict.effect != TW_EFFECT_DISABLE)
+            tw_audit_process(&verdict, &facts);
+        if (verdict.effect != TW_EFFECT_DISABLE || facts.interpreter == NULL)
+            break;
+        memcpy(next, program->interpreter, sizeof next);
+        call = (struct tw_program_call){.folder = AT_FDCWD, .path = next};
+    }
+    return verdict;
+}
+
 bool tw_process_denied(const struct tw_program_call *call, const char *const *argv)
 {
     struct tw_program program;
     struct tw_verdict verdict = {0};
     int error = errno;
 
-    if (section != NULL && call->path != NULL && tw_program_find(call, &program)) {
-        struct tw_process_facts facts = {
-            .path = program.path,
-            .argv = argv,
-            .interpreter = program.interpreter[0] == '\0' ? NULL : program.interpreter,
-        };
-
-        verdict = tw_judge_process(section, &facts);
-        if (verdict.effect != TW_EFFECT_DISABLE)
-            tw_audit_process(&verdict, &facts);
-        if (verdict.effect == TW_EFFECT_BLOCK)
-            end_environment();
-    }
+    if (section != NULL && call->path != NULL)
+        verdict = judge_chain(*call, argv, &program);
+    if (verdict.effect == TW_EFFECT_BLOCK)
+        end_environment();
     errno = error;
     return verdict.effect == TW_EFFECT_PREVENT;
 }
 
-/* Whether an exec of this path must fail; the path is `copy` from then on, which no other thread can change. */
-static bool exec_denied(int folder, const char *path, char copy[PATH_MAX], char *const argv[], bool shell_fallback)
+static bool exec_denied(const struct tw_program_call *call, char *const argv[])
 {
-    size_t length = path == NULL ? PATH_MAX : strnlen(path, PATH_MAX);
-
-    if (length == PATH_MAX)
-        return false; /* the kernel refuses it */
-    memcpy(copy, path, length + 1);
-    struct tw_program_call call = {.folder = folder, .path = copy, .shell_fallback = shell_fallback};
-
-    if (!tw_process_denied(&call, (const char *const *)argv))
+    if (!tw_process_denied(call, (const char *const *)argv))
         return false;
     errno = EACCES;
     return true;
@@ -82,10 +100,13 @@ static bool exec_denied(int folder, const char *path, char copy[PATH_MAX], char 
 int tw_execve(const char *path, char *const argv[], char *const envp[])
 {
     char copy[PATH_MAX];
+    struct tw_program_call call = {.folder = AT_FDCWD, .path = copy};
 
-    if (exec_denied(AT_FDCWD, path, copy, argv, false))
+    if (path == NULL)
+        return TW_REAL(execve, exec_function)(path, argv, envp);
+    if (!tw_path_copy(path, copy) || exec_denied(&call, argv))
         return -1;
-    return execve(path == NULL || strnlen(path, PATH_MAX) == PATH_MAX ? path : copy, argv, envp);
+    return TW_REAL(execve, exec_function)(copy, argv, envp);
 }
 
 int tw_execv(const char *path, char *const argv[])
@@ -93,14 +114,62 @@ int tw_execv(const char *path, char *const argv[])
     return tw_execve(path, argv, environ);
 }
 
+/* A file without a known format is a script for the shell, as POSIX has it for execvp. */
+static void execute_as_script(const char *path, char *const argv[], char *const envp[])
+{
+    size_t count = 0;
+
+    while (argv != NULL && argv[count] != NULL)
+        count++;
+    const char *arguments[count + 3];
+
+    arguments[0] = "/bin/sh";
+    arguments[1] = path;
+    for (size_t i = 1; i < count; i++)
+        arguments[i + 1] = argv[i];
+    arguments[count > 0 ? count + 1 : 2] = NULL;
+    TW_REAL(execve, exec_function)(arguments[0], (char *const *)(uintptr_t)arguments, envp);
+}
+
+/* One file of a search. Returns false when the search ends with it. */
+static bool try_candidate(const char *path, char *const argv[], char *const envp[])
+{
+    struct tw_program_call call = {.folder = AT_FDCWD, .path = path, .shell_fallback = true};
+
+    if (exec_denied(&call, argv))
+        return false;
+    TW_REAL(execve, exec_function)(path, argv, envp);
+    if (errno == ENOEXEC)
+        execute_as_script(path, argv, envp);
+    return errno == EACCES || errno == ENOENT || errno == ESTALE || errno == ENOTDIR || errno == ENODEV ||
+           errno == ETIMEDOUT;
+}
+
+/* The search is done here and not by libc, so that what is judged is what the kernel gets. */
 int tw_execvpe(const char *file, char *const argv[], char *const envp[])
 {
-    char found[PATH_MAX], copy[PATH_MAX];
+    char name[PATH_MAX], path[PATH_MAX];
+    struct tw_search search = {.path = getenv("PATH")};
+    bool refused = false;
 
-    /* libc searches once more, with the same outcome: what it finds is what was judged. */
-    if (file != NULL && tw_program_search(file, found) && exec_denied(AT_FDCWD, found, copy, argv, true))
+    if (!tw_path_copy(file, name))
         return -1;
-    return execvpe(file, argv, envp);
+    if (strchr(name, '/') != NULL) {
+        try_candidate(name, argv, envp);
+        return -1;
+    }
+    errno = name[0] == '\0' ? ENOENT : strlen(name) > NAME_MAX ? ENAMETOOLONG : 0;
+    if (errno != 0)
+        return -1;
+    errno = ENOENT;
+    while (tw_search_next(&search, name, path)) {
+        if (!try_candidate(path, argv, envp))
+            return -1;
+        refused |= errno == EACCES;
+    }
+    if (refused)
+        errno = EACCES;
+    return -1;
 }
 
 int tw_execvp(const char *file, char *const argv[])
@@ -155,56 +224,98 @@ int tw_execle(const char *path, const char *argument, ...)
 int tw_execveat(int folder, const char *path, char *const argv[], char *const envp[], int flags)
 {
     char copy[PATH_MAX];
+    struct tw_program_call call = {.folder = folder, .path = copy, .is_descriptor = (flags & AT_EMPTY_PATH) != 0};
 
-    if (exec_denied(folder, path, copy, argv, false))
+    if (path == NULL)
+        return (int)TW_REAL(syscall, syscall_function)(SYS_execveat, folder, 0, (long)argv, (long)envp, flags, 0);
+    if (!tw_path_copy(path, copy) || exec_denied(&call, argv))
         return -1;
-    return (int)syscall(SYS_execveat, folder, path == NULL || strnlen(path, PATH_MAX) == PATH_MAX ? path : copy,
-                        argv, envp, flags);
+    return (int)TW_REAL(syscall, syscall_function)(SYS_execveat, folder, (long)copy, (long)argv, (long)envp, flags, 0);
 }
 
 int tw_fexecve(int descriptor, char *const argv[], char *const envp[])
 {
-    char copy[PATH_MAX];
+    struct tw_program_call call = {.folder = descriptor, .path = "", .is_descriptor = true};
 
-    if (exec_denied(descriptor, "", copy, argv, false))
+    if (argv != NULL && envp != NULL && exec_denied(&call, argv))
         return -1;
-    return fexecve(descriptor, argv, envp);
+    return TW_REAL(fexecve, fexecve_function)(descriptor, argv, envp);
 }
 
-static bool spawn_denied(const char *path, char copy[PATH_MAX], const posix_spawn_file_actions_t *actions,
-                         char *const argv[], bool shell_fallback)
+/* posix_spawn and pidfd_spawn; `path` has been copied. */
+static int spawn(spawn_function *real, int *child, const char *path, const posix_spawn_file_actions_t *actions,
+                 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
-    size_t length = path == NULL ? PATH_MAX : strnlen(path, PATH_MAX);
-
-    if (length == PATH_MAX)
-        return false;
-    memcpy(copy, path, length + 1);
     /* Actions may change the folder; which ones they are is libc's secret. */
-    struct tw_program_call call = {
-        .folder = AT_FDCWD, .path = copy, .shell_fallback = shell_fallback, .cwd_unknown = actions != NULL};
+    struct tw_program_call call = {.folder = AT_FDCWD, .path = path, .cwd_unknown = actions != NULL};
 
-    return tw_process_denied(&call, (const char *const *)argv);
+    if (tw_process_denied(&call, (const char *const *)argv))
+        return EACCES;
+    return real(child, path, actions, attributes, argv, envp);
+}
+
+static int spawn_path(spawn_function *real, int *child, const char *path, const posix_spawn_file_actions_t *actions,
+                      const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+    char copy[PATH_MAX];
+    int error = errno;
+
+    if (!tw_path_copy(path, copy)) {
+        errno = error;
+        return ENAMETOOLONG;
+    }
+    return spawn(real, child, copy, actions, attributes, argv, envp);
+}
+
+/* The first file that may be executed is judged, and named by its path: libc does not search again. */
+static int spawn_search(spawn_function *real, int *child, const char *file, const posix_spawn_file_actions_t *actions,
+                        const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+    char name[PATH_MAX], path[PATH_MAX];
+    struct tw_search search = {.path = getenv("PATH")};
+    int error = errno, missing = ENOENT;
+
+    if (!tw_path_copy(file, name) || name[0] == '\0' || strchr(name, '/') != NULL)
+        return spawn_path(real, child, file, actions, attributes, argv, envp);
+    while (tw_search_next(&search, name, path)) {
+        bool is_relative = path[0] != '/' && actions != NULL;
+
+        if (is_relative || tw_is_executable(path)) {
+            int result = spawn(real, child, path, actions, attributes, argv, envp);
+
+            /* In the folder that the child goes to, there may be no such file. */
+            if (!is_relative || result != ENOENT)
+                return result;
+        } else if (errno == EACCES) {
+            missing = EACCES;
+        }
+    }
+    errno = error;
+    return missing;
 }
 
 int tw_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                    const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
-    char copy[PATH_MAX];
-
-    if (spawn_denied(path, copy, actions, argv, false))
-        return EACCES;
-    return posix_spawn(pid, path == NULL || strnlen(path, PATH_MAX) == PATH_MAX ? path : copy, actions, attributes,
-                       argv, envp);
+    return spawn_path(TW_REAL(posix_spawn, spawn_function), pid, path, actions, attributes, argv, envp);
 }
 
 int tw_posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
                     const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
-    char found[PATH_MAX], copy[PATH_MAX];
+    return spawn_search(TW_REAL(posix_spawn, spawn_function), pid, file, actions, attributes, argv, envp);
+}
 
-    if (file != NULL && tw_program_search(file, found) && spawn_denied(found, copy, actions, argv, true))
-        return EACCES;
-    return posix_spawnp(pid, file, actions, attributes, argv, envp);
+int tw_pidfd_spawn(int *descriptor, const char *path, const posix_spawn_file_actions_t *actions,
+                   const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+    return spawn_path(TW_REAL(pidfd_spawn, spawn_function), descriptor, path, actions, attributes, argv, envp);
+}
+
+int tw_pidfd_spawnp(int *descriptor, const char *file, const posix_spawn_file_actions_t *actions,
+                    const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+    return spawn_search(TW_REAL(pidfd_spawn, spawn_function), descriptor, file, actions, attributes, argv, envp);
 }
 
 static bool shell_denied(const char *command)
@@ -217,19 +328,28 @@ static bool shell_denied(const char *command)
 
 int tw_system(const char *command)
 {
-    /* What libc returns when its child can't execute the shell: as if it had ended with 127. */
-    if (command != NULL && shell_denied(command))
-        return 127 << 8;
-    return system(command);
+    /* NULL asks whether there is a shell, which libc finds out by starting one. */
+    if (shell_denied(command != NULL ? command : "exit 0"))
+        return command == NULL ? 0 : 127 << 8; /* as when libc's child can't execute the shell: it ended with 127 */
+    return TW_REAL(system, system_function)(command);
+}
+
+static bool stream_denied(const char *command)
+{
+    if (command == NULL || !shell_denied(command))
+        return false;
+    errno = EACCES;
+    return true;
 }
 
 FILE *tw_popen(const char *command, const char *mode)
 {
-    if (command != NULL && shell_denied(command)) {
-        errno = EACCES;
-        return NULL;
-    }
-    return popen(command, mode);
+    return stream_denied(command) ? NULL : TW_REAL(popen, popen_function)(command, mode);
+}
+
+FILE *tw_proc_open(FILE *stream, const char *command, const char *mode)
+{
+    return stream_denied(command) ? NULL : TW_REAL(_IO_proc_open, proc_open_function)(stream, command, mode);
 }
 
 int tw_wordexp(const char *words, wordexp_t *expansion, int flags)
@@ -237,30 +357,28 @@ int tw_wordexp(const char *words, wordexp_t *expansion, int flags)
     /* Only a command substitution starts a shell. libc itself tells whether there is one. */
     if (words != NULL && (strchr(words, '`') != NULL || strstr(words, "$(") != NULL) && (flags & WRDE_NOCMD) == 0) {
         wordexp_t trial;
-        int result = wordexp(words, &trial, WRDE_NOCMD | (flags & (WRDE_UNDEF | WRDE_SHOWERR)));
+        int result = TW_REAL(wordexp, wordexp_function)(words, &trial, WRDE_NOCMD | (flags & WRDE_UNDEF));
 
         if (result == 0)
             wordfree(&trial);
         if (result == WRDE_CMDSUB && shell_denied(words))
             return WRDE_CMDSUB;
     }
-    return wordexp(words, expansion, flags);
+    return TW_REAL(wordexp, wordexp_function)(words, expansion, flags);
 }
 
-typedef long syscall_function(long, long, long, long, long, long, long);
+static __attribute__((noinline)) long exec_by_number(long number, long a, long b, long c, long d, long e)
+{
+    if (number == SYS_execve)
+        return tw_execve((const char *)a, (char *const *)b, (char *const *)c);
+    return tw_execveat((int)a, (const char *)b, (char *const *)c, (char *const *)d, (int)e);
+}
 
 /* All arguments travel in registers and one stack slot, whether or not the caller gave them: passing on seven is
- * what libc's own function does. A jump, so that calls which return twice find their caller. */
+ * what libc's own function does. A jump for all other calls: nothing is left on the stack behind it. */
 long tw_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
-    char copy[PATH_MAX];
-    bool denied = false;
-
-    if (number == SYS_execve)
-        denied = exec_denied(AT_FDCWD, (const char *)a, copy, (char *const *)b, false);
-    else if (number == SYS_execveat)
-        denied = exec_denied((int)a, (const char *)b, copy, (char *const *)c, false);
-    if (denied)
-        return -1;
-    return ((syscall_function *)(void *)syscall)(number, a, b, c, d, e, f);
+    if (number == SYS_execve || number == SYS_execveat)
+        return exec_by_number(number, a, b, c, d, e);
+    __attribute__((musttail)) return TW_REAL(syscall, syscall_function)(number, a, b, c, d, e, f);
 }

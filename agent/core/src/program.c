@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The kernel reads this much of a file to tell what it is (BINPRM_BUF_SIZE), and follows so many scripts. */
-enum { HEAD = 256, SCRIPTS = 5 };
+/* The kernel reads this much of a file to tell what it is (BINPRM_BUF_SIZE). */
+enum { HEAD = 256 };
 
 /* The canonical path of an open file: the kernel's own name for it. */
 static bool name_of(int descriptor, char output[PATH_MAX])
@@ -94,91 +94,91 @@ static bool is_executable(int descriptor)
     return faccessat(AT_FDCWD, link, X_OK, AT_EACCESS) == 0 || (errno == ENOENT && (status.st_mode & 0111) != 0);
 }
 
-/* The last interpreter of a chain of scripts, which is what runs in the end. */
 static void find_interpreter(int file, bool shell_fallback, struct tw_program *program)
 {
     char head[HEAD + 1];
     const char *next = NULL;
-    int current = file;
+    int what = kind(file, head, &next);
 
-    for (int depth = 0; depth < SCRIPTS; depth++) {
-        int what = kind(current, head, &next);
+    program->interpreter[0] = '\0';
+    if (what == 0 || (what < 0 && !shell_fallback))
+        return;
+    if (what < 0)
+        next = "/bin/sh";
+    int descriptor = open_program(AT_FDCWD, next);
 
-        if (what < 0 && shell_fallback && depth == 0)
-            next = "/bin/sh";
-        else if (what <= 0)
-            break;
-        int inner = open_program(AT_FDCWD, next);
-
-        if (current != file)
-            close(current);
-        current = inner;
-        if (inner < 0 || !name_of(inner, program->interpreter)) {
-            program->interpreter[0] = '\0';
-            break;
-        }
-    }
-    if (current != file && current >= 0)
-        close(current);
+    if (descriptor < 0)
+        return; /* the kernel refuses it */
+    if (!name_of(descriptor, program->interpreter) && !tw_path_copy(next, program->interpreter))
+        program->interpreter[0] = '\0';
+    close(descriptor);
 }
 
-static bool copy_path(const char *from, char output[PATH_MAX])
+bool tw_path_copy(const char *from, char output[PATH_MAX])
 {
-    size_t length = strnlen(from, PATH_MAX);
+    size_t length = from == NULL ? 0 : strnlen(from, PATH_MAX);
 
-    if (length == PATH_MAX)
+    if (from == NULL || length == PATH_MAX) {
+        errno = from == NULL ? EFAULT : ENAMETOOLONG;
         return false;
-    memcpy(output, from, length + 1);
+    }
+    memcpy(output, from, length);
+    output[length] = '\0'; /* it may have grown meanwhile */
     return true;
 }
 
 bool tw_program_find(const struct tw_program_call *call, struct tw_program *program)
 {
-    bool is_descriptor = call->path[0] == '\0' && call->folder != AT_FDCWD;
+    bool is_descriptor = call->is_descriptor && call->path[0] == '\0';
     int descriptor = is_descriptor ? call->folder : open_program(call->folder, call->path);
     bool found = descriptor >= 0 && is_executable(descriptor);
 
     program->interpreter[0] = '\0';
     if (found) {
-        if (!name_of(descriptor, program->path) && !copy_path(call->path, program->path))
+        if (!name_of(descriptor, program->path) && !tw_path_copy(call->path, program->path))
             found = false;
         else
             find_interpreter(descriptor, call->shell_fallback, program);
     } else if (call->cwd_unknown && call->path[0] != '/') {
         /* It may exist where the child goes: judged by the name that it is called by. */
-        found = copy_path(call->path, program->path);
+        found = tw_path_copy(call->path, program->path);
     }
     if (descriptor >= 0 && !is_descriptor)
         close(descriptor);
     return found;
 }
 
-bool tw_program_search(const char *name, char output[PATH_MAX])
+bool tw_search_next(struct tw_search *search, const char *name, char output[PATH_MAX])
 {
-    const char *path = getenv("PATH");
-    size_t size = strnlen(name, PATH_MAX);
+    size_t size = strlen(name);
 
-    if (size == 0 || size == PATH_MAX)
-        return false;
-    if (strchr(name, '/') != NULL)
-        return copy_path(name, output);
-    if (path == NULL)
-        path = "/bin:/usr/bin";
-    for (;;) {
+    if (search->path == NULL)
+        search->path = "/bin:/usr/bin";
+    while (!search->ended) {
+        const char *path = search->path;
         size_t length = strcspn(path, ":");
 
-        if (length + size + 2 <= PATH_MAX) {
-            struct stat status;
-
-            memcpy(output, path, length);
-            output[length] = '/';
-            /* An empty entry means the current folder. */
-            memcpy(output + length + (length > 0), name, size + 1);
-            if (stat(output, &status) == 0 && S_ISREG(status.st_mode) && access(output, X_OK) == 0)
-                return true;
-        }
-        if (path[length] == '\0')
-            return false;
-        path += length + 1;
+        search->ended = path[length] == '\0';
+        search->path = path + length + !search->ended;
+        if (length + size + 2 > PATH_MAX)
+            continue;
+        memcpy(output, path, length);
+        output[length] = '/';
+        /* An empty entry means the current folder. */
+        memcpy(output + length + (length > 0), name, size + 1);
+        return true;
     }
+    return false;
+}
+
+bool tw_is_executable(const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0)
+        return false;
+    if (S_ISREG(status.st_mode))
+        return access(path, X_OK) == 0;
+    errno = EACCES;
+    return false;
 }

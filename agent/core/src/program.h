@@ -9,13 +9,14 @@
 
 struct tw_program {
     char path[PATH_MAX];        /* canonical */
-    char interpreter[PATH_MAX]; /* canonical, of a script; else empty */
+    char interpreter[PATH_MAX]; /* canonical, of a script, and maybe a script itself; else empty */
 };
 
 /* How the caller names the file. */
 struct tw_program_call {
-    int folder;       /* AT_FDCWD, or what a relative path starts from; with an empty path the file itself */
+    int folder; /* AT_FDCWD, or what a relative path starts from */
     const char *path;
+    bool is_descriptor;  /* an empty path means `folder` itself, which is a file */
     bool shell_fallback; /* a file that the kernel does not know is given to /bin/sh, as execvp does */
     bool cwd_unknown;    /* the child changes its folder before it starts the program */
 };
@@ -24,9 +25,20 @@ struct tw_program_call {
  * executable): then it is no process start, and the kernel gives the reason. */
 bool tw_program_find(const struct tw_program_call *call, struct tw_program *program);
 
-/* The file that a name without slash means on PATH, as execvp searches; false when there is none. A name with a
- * slash is itself. */
-bool tw_program_search(const char *name, char output[PATH_MAX]);
+/* A copy that no other thread can change. Returns false, with errno set, when it is too long for the kernel. */
+bool tw_path_copy(const char *from, char output[PATH_MAX]);
+
+/* A walk through the folders of PATH, as execvp does it. */
+struct tw_search {
+    const char *path; /* the rest of it; NULL at first means the usual folders */
+    bool ended;
+};
+
+/* The name in the next folder. Returns false behind the last one. */
+bool tw_search_next(struct tw_search *search, const char *name, char output[PATH_MAX]);
+
+/* Whether the path is that of a file that may be executed; sets errno when not. */
+bool tw_is_executable(const char *path);
 
 /* The interpreter in a script's first line, up to `size` bytes of which are in `line`; NULL when it is none. */
 const char *tw_script_interpreter(char *line, size_t size);

@@ -9,6 +9,8 @@
 #include <string.h>
 
 static atomic_flag started = ATOMIC_FLAG_INIT;
+/* What audits about the agent itself name as their effect. */
+static enum tw_effect on_tampering;
 
 const char *tw_version(void)
 {
@@ -72,7 +74,12 @@ static int enforce(const struct tw_policy *policy, const struct tw_options *opti
     }
     if (processes) {
         tw_processes_set(&policy->processes);
-        tw_hooks_install(policy);
+        if (!tw_hooks_install(policy)) {
+            tw_processes_set(NULL);
+            say(message, size, "the C library's calls can't be hooked here", "");
+            return TW_E_SYSTEM;
+        }
+        on_tampering = policy->processes.effect;
     }
     tw_audit_first_line(why, policy);
     warn_of_mismatch(policy, function, region);
@@ -85,6 +92,10 @@ int tw_start(const struct tw_options *options, char *message, size_t size)
     const struct tw_policy *policy = NULL;
     const char *why = "";
 
+    if (options == NULL) {
+        say(message, size, "the call has no options", "");
+        return TW_E_ABSENT;
+    }
     if (atomic_flag_test_and_set(&started)) {
         say(message, size, "the agent runs already; its first policy stays", "");
         return TW_E_ALREADY;
@@ -107,8 +118,13 @@ int tw_start_flat(const char *tw_policy, const char *folder, const char *runtime
 
 void tw_invocation_begin(const char *request_id)
 {
-    tw_hooks_refresh();
+    bool repaired = tw_policy_repair(), hooked = tw_hooks_refresh();
+
     tw_audit_invocation_begin(request_id);
+    if (repaired)
+        tw_audit_tampering("the policy in memory was changed; it is restored", on_tampering);
+    if (hooked)
+        tw_audit_tampering("hooks of the agent were taken out; they are in again", on_tampering);
 }
 
 void tw_invocation_end(void)

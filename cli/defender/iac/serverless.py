@@ -163,6 +163,9 @@ class Service:
         root = resolve_path(self.folder, module.text)
         if root is None or not self.tree.has_folder(root):
             return None, None, f"module {module.text} is not in the input"
+        handler = self.variables.raw_text(place, "handler").text or ""
+        if handler.startswith(f"{module.text.rstrip('/')}/"):
+            return self.folder, None, "the folder of the service, from which the handler's path goes"
         return root, None, f"module {module.text}"
 
     def _has_layers(self, place: Place) -> bool:
