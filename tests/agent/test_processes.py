@@ -205,7 +205,10 @@ def test_restored_hooks_are_found_at_the_next_invocation(
     assert outcome.document["value"] > 0
     outcome, happened, said = attacks.run("subprocess_preexec")
     assert (outcome.document, happened) == (REFUSED, False)
-    assert [audit["attackType"] for audit in read_audits(said)] == ["policyHijacked", "explicitlyDeniedProcess"]
+    assert [audit["attackType"] for audit in read_audits(said)] == [
+        "policyHijacked",
+        "explicitlyDeniedProcess",
+    ]
 
 
 def test_repeats_are_counted(protected: dict[str, Attacks], read_audits: Any) -> None:

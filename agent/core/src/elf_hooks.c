@@ -1,0 +1,250 @@
+#define _GNU_SOURCE
+#include "elf_hooks.h"
+
+#include "elf_objects.h"
+
+#include <elf.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#if defined(__x86_64__)
+enum { SLOT = R_X86_64_JUMP_SLOT, GLOBAL = R_X86_64_GLOB_DAT, ABSOLUTE = R_X86_64_64 };
+#elif defined(__aarch64__)
+enum { SLOT = R_AARCH64_JUMP_SLOT, GLOBAL = R_AARCH64_GLOB_DAT, ABSOLUTE = R_AARCH64_ABS64 };
+#else
+#error "no relocation types for this machine"
+#endif
+
+enum { PLACES = 2048, VERSIONS = 4, REALS = 96 };
+
+/* A word that holds a hook: a pointer of an object, or a symbol's value in the C library. */
+struct place {
+    const _Atomic(uintptr_t) *word;
+    uintptr_t value;
+};
+
+/* A function of the C library that a hook stands for. */
+struct real {
+    uintptr_t address;
+    void *hook;
+};
+
+struct hooking {
+    const struct tw_hook *table;
+    size_t count;
+    bool remember; /* objects of other namespaces may go unnoticed: their places are not remembered */
+    bool failed, restored;
+    size_t exports;
+};
+
+static struct place places[PLACES];
+static struct real reals[REALS];
+static size_t place_count, real_count;
+static unsigned long long seen_adds, seen_subs;
+static bool complete; /* all objects were hooked once: from then on libc's addresses are found nowhere */
+static atomic_flag busy = ATOMIC_FLAG_INIT;
+
+static void remember(const struct hooking *hooking, const void *word, uintptr_t value)
+{
+    if (hooking->remember && place_count < PLACES)
+        places[place_count++] = (struct place){word, value};
+}
+
+static void *hook_of_real(uintptr_t address)
+{
+    for (size_t i = 0; i < real_count; i++)
+        if (reals[i].address == address)
+            return reals[i].hook;
+    return NULL;
+}
+
+/* Before glibc 2.34 some calls stood in libraries beside libc. */
+static bool is_c_library(const struct tw_object *object)
+{
+    static const char *const names[] = {"libc.so.6", "libpthread.so.0", "libdl.so.2"};
+
+    for (size_t i = 0; object->soname != NULL && i < sizeof names / sizeof *names; i++)
+        if (strcmp(object->soname, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static void hook_export(struct hooking *hooking, const struct tw_object *object, ElfW(Sym) *symbol, void *hook)
+{
+    uintptr_t wanted = (uintptr_t)hook - object->base;
+
+    if (symbol->st_value != wanted) {
+        uintptr_t address = object->base + symbol->st_value;
+
+        if (complete && hook_of_real(address) != NULL)
+            hooking->restored = true;
+        else if (real_count < REALS)
+            reals[real_count++] = (struct real){address, hook};
+        if (!tw_object_set_symbol(object, symbol, (uintptr_t)hook))
+            hooking->failed = true;
+    }
+    hooking->exports++;
+    remember(hooking, &symbol->st_value, wanted);
+}
+
+static void hook_exports(struct hooking *hooking, const struct tw_object *object)
+{
+    for (size_t i = 0; i < hooking->count && !hooking->failed; i++) {
+        ElfW(Sym) *found[VERSIONS];
+        size_t versions = tw_object_exports(object, hooking->table[i].name, found, VERSIONS);
+
+        for (size_t j = 0; j < versions; j++)
+            hook_export(hooking, object, found[j], hooking->table[i].hook);
+    }
+}
+
+/* The hook that a pointer should hold: by the name that it was linked by, or by the function that it holds. */
+static void *wanted(const struct hooking *hooking, const struct tw_object *object, const ElfW(Rela) *relocation,
+                    uintptr_t value)
+{
+    const ElfW(Sym) *symbol = &object->symbols[ELF64_R_SYM(relocation->r_info)];
+    const char *name = object->strings + symbol->st_name;
+
+    /* A function of the object's own that only has the same name stays what it is. */
+    if (symbol->st_shndx == SHN_UNDEF)
+        for (size_t i = 0; i < hooking->count; i++)
+            if (hooking->table[i].name[0] == name[0] && strcmp(hooking->table[i].name, name) == 0)
+                return hooking->table[i].hook;
+    return hook_of_real(value);
+}
+
+static bool hook_pointer(struct hooking *hooking, const struct tw_object *object, const ElfW(Rela) *relocation, bool *open)
+{
+    uint32_t type = (uint32_t)ELF64_R_TYPE(relocation->r_info);
+    uintptr_t place = object->base + relocation->r_offset;
+
+    if ((type != SLOT && type != GLOBAL && type != ABSOLUTE) || (type == ABSOLUTE && relocation->r_addend != 0) ||
+        !tw_object_holds(object, place, PT_LOAD, PF_W))
+        return true;
+    _Atomic(uintptr_t) *word = (_Atomic(uintptr_t) *)place;
+    uintptr_t value = atomic_load(word);
+    /* A weak reference that found nothing stays empty: the object asks about it. */
+    void *hook = value == 0 ? NULL : wanted(hooking, object, relocation, value);
+
+    if (hook == NULL)
+        return true;
+    if (value != (uintptr_t)hook) {
+        if (!*open && tw_object_holds(object, place, PT_GNU_RELRO, 0)) {
+            if (!tw_object_protect(object, PROT_READ | PROT_WRITE))
+                return false;
+            *open = true;
+        }
+        hooking->restored |= complete && hook_of_real(value) != NULL;
+        atomic_store(word, (uintptr_t)hook);
+    }
+    remember(hooking, word, (uintptr_t)hook);
+    return true;
+}
+
+static void hook_pointers(struct hooking *hooking, const struct tw_object *object)
+{
+    bool open = false;
+
+    if (tw_object_holds(object, (uintptr_t)&hook_pointers, PT_LOAD, 0))
+        return; /* ourselves */
+    for (size_t table = 0; table < 2; table++)
+        for (size_t i = 0; i < object->counts[table]; i++)
+            if (!hook_pointer(hooking, object, &object->tables[table][i], &open))
+                hooking->failed = true;
+    if (open && !tw_object_protect(object, PROT_READ))
+        hooking->failed = true;
+}
+
+static int visit_exports(struct dl_phdr_info *info, size_t size, void *data)
+{
+    struct tw_object object;
+
+    (void)size;
+    seen_adds = info->dlpi_adds;
+    seen_subs = info->dlpi_subs;
+    if (tw_object_read(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum, &object) && is_c_library(&object))
+        hook_exports(data, &object);
+    return 0;
+}
+
+static int visit_pointers(struct dl_phdr_info *info, size_t size, void *data)
+{
+    struct tw_object object;
+
+    (void)size;
+    if (tw_object_read(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum, &object))
+        hook_pointers(data, &object);
+    return 0;
+}
+
+/* The linker holds its lock while it calls back: objects neither come nor go meanwhile. */
+static void hook_all(struct hooking *hooking)
+{
+    place_count = 0;
+    dl_iterate_phdr(visit_exports, hooking);
+    if (hooking->failed || hooking->exports == 0)
+        return;
+    dl_iterate_phdr(visit_pointers, hooking);
+    complete = true;
+}
+
+bool tw_elf_hook(const struct tw_hook *table, size_t count)
+{
+    struct hooking hooking = {.table = table, .count = count, .remember = true};
+
+    if (atomic_flag_test_and_set(&busy))
+        return false;
+    hook_all(&hooking);
+    atomic_flag_clear(&busy);
+    return hooking.exports > 0 && !hooking.failed;
+}
+
+struct look {
+    bool changed, missing;
+};
+
+static int look(struct dl_phdr_info *info, size_t size, void *data)
+{
+    struct look *found = data;
+
+    (void)size;
+    found->changed = info->dlpi_adds != seen_adds || info->dlpi_subs != seen_subs;
+    /* Where an object went, its places went with it. */
+    for (size_t i = 0; info->dlpi_subs == seen_subs && i < place_count && !found->missing; i++)
+        found->missing = atomic_load(places[i].word) != places[i].value;
+    return 1;
+}
+
+bool tw_elf_refresh(const struct tw_hook *table, size_t count)
+{
+    struct hooking hooking = {.table = table, .count = count, .remember = true};
+    struct look found = {false, false};
+
+    if (atomic_flag_test_and_set(&busy))
+        return false; /* another thread is at it */
+    dl_iterate_phdr(look, &found);
+    if (found.changed || found.missing)
+        hook_all(&hooking);
+    atomic_flag_clear(&busy);
+    return found.missing || hooking.restored;
+}
+
+void tw_elf_hook_namespace(struct link_map *map, const struct tw_hook *table, size_t count)
+{
+    struct hooking hooking = {.table = table, .count = count};
+
+    while (map->l_prev != NULL)
+        map = map->l_prev;
+    for (; map != NULL; map = map->l_next) {
+        const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)map->l_addr;
+        struct tw_object object;
+
+        if (header == NULL || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+            !tw_object_read(map->l_addr, (const ElfW(Phdr) *)(map->l_addr + header->e_phoff), header->e_phnum, &object))
+            continue;
+        if (is_c_library(&object))
+            hook_exports(&hooking, &object);
+        hook_pointers(&hooking, &object);
+    }
+}
