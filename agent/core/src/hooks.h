@@ -30,6 +30,8 @@ struct link_map;
     CALL(posix_spawnp, tw_posix_spawnp)                                                             \
     CALL(pidfd_spawn, tw_pidfd_spawn)                                                               \
     CALL(pidfd_spawnp, tw_pidfd_spawnp)                                                             \
+    CALL(posix_spawn_file_actions_addchdir_np, tw_addchdir)                                         \
+    CALL(posix_spawn_file_actions_addfchdir_np, tw_addfchdir)                                       \
     CALL(system, tw_system)                                                                         \
     CALL(__libc_system, tw_system)                                                                  \
     CALL(popen, tw_popen)                                                                           \
@@ -84,6 +86,8 @@ int tw_pidfd_spawn(int *descriptor, const char *path, const posix_spawn_file_act
                    const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
 int tw_pidfd_spawnp(int *descriptor, const char *file, const posix_spawn_file_actions_t *actions,
                     const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
+int tw_addchdir(posix_spawn_file_actions_t *actions, const char *path);
+int tw_addfchdir(posix_spawn_file_actions_t *actions, int descriptor);
 int tw_system(const char *command);
 FILE *tw_popen(const char *command, const char *mode);
 FILE *tw_proc_open(FILE *stream, const char *command, const char *mode);

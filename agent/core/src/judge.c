@@ -60,5 +60,8 @@ struct tw_verdict tw_judge_process(const struct tw_processes *section, const str
     verdict = judge_file(section, facts->path, facts->argv);
     if (verdict.effect == TW_EFFECT_DISABLE && facts->interpreter != NULL)
         verdict = judge_file(section, facts->interpreter, facts->argv);
+    if (verdict.effect == TW_EFFECT_DISABLE && facts->unexamined && section->allow.count + section->deny.count > 0)
+        verdict = denied(section, "explicitlyDeniedProcess", "the process could not be compared with the lists", NULL,
+                         facts->path);
     return verdict;
 }

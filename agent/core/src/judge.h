@@ -9,6 +9,7 @@ struct tw_process_facts {
     const char *path;
     const char *const *argv; /* ends in NULL; NULL: not known */
     const char *interpreter; /* NULL: none */
+    bool unexamined;         /* these are names alone: no list can tell what would run */
 };
 
 struct tw_verdict {

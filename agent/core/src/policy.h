@@ -57,8 +57,8 @@ bool tw_is_sha256(const char *text);
  * Returns what tw_start returns. */
 int tw_policy_find(const char *tw_policy, const char *folder, const struct tw_policy **policy, const char **why);
 
-/* Compares the policy in memory with the copy that was made when it was found, and puts back what was changed.
- * Returns whether that was necessary. */
-bool tw_policy_repair(void);
+/* Looks whether the policy's memory is what it was, and puts it back from a copy. Lost: neither can be trusted. */
+enum tw_repair { TW_POLICY_WHOLE, TW_POLICY_REPAIRED, TW_POLICY_LOST };
+enum tw_repair tw_policy_repair(void);
 
 #endif

@@ -130,11 +130,11 @@ static int follow(const char *folder, char *buffer, size_t size, struct tw_arena
     return TW_E_DOCUMENT;
 }
 
-/* The policy as it was found, and as it is. */
+/* The policy as it is, as it was found, and a sum that tells which of the two was changed. */
 static struct {
-    void *memory;
-    const void *copy;
+    char *memory, *copy;
     size_t used;
+    uint64_t sum;
 } kept;
 
 static void *map(size_t size)
@@ -144,10 +144,23 @@ static void *map(size_t size)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* Closes the policy's memory, and keeps a copy beside it. */
+/* Quick, since it is taken at each invocation: eight bytes a step. It does not withstand who computes it anew. */
+static uint64_t sum_of(const char *memory, size_t size)
+{
+    uint64_t sum = size, word;
+
+    for (size_t at = 0; at < size; at += sizeof word) {
+        memcpy(&word, memory + at, sizeof word); /* the mapping is larger than what is used, and zero there */
+        sum = (sum ^ word) * 0x9e3779b97f4a7c15;
+        sum ^= sum >> 29;
+    }
+    return sum;
+}
+
+/* Closes the policy's memory, and keeps a copy elsewhere. */
 static bool seal(const struct tw_arena *arena)
 {
-    void *copy = map(TW_POLICY_MEMORY);
+    char *copy = map(TW_POLICY_MEMORY);
 
     if (copy == NULL)
         return false;
@@ -159,18 +172,29 @@ static bool seal(const struct tw_arena *arena)
     kept.memory = arena->memory;
     kept.copy = copy;
     kept.used = arena->used;
+    kept.sum = sum_of(copy, arena->used);
     return true;
 }
 
-bool tw_policy_repair(void)
+static bool overwrite(char *memory, const char *from)
 {
-    if (kept.memory == NULL || memcmp(kept.memory, kept.copy, kept.used) == 0)
+    if (mprotect(memory, TW_POLICY_MEMORY, PROT_READ | PROT_WRITE) != 0)
         return false;
-    if (mprotect(kept.memory, TW_POLICY_MEMORY, PROT_READ | PROT_WRITE) == 0) {
-        memcpy(kept.memory, kept.copy, kept.used);
-        mprotect(kept.memory, TW_POLICY_MEMORY, PROT_READ);
-    }
-    return true;
+    memcpy(memory, from, kept.used);
+    return mprotect(memory, TW_POLICY_MEMORY, PROT_READ) == 0;
+}
+
+enum tw_repair tw_policy_repair(void)
+{
+    bool is_whole = kept.memory == NULL || sum_of(kept.memory, kept.used) == kept.sum;
+
+    if (is_whole && (kept.memory == NULL || memcmp(kept.memory, kept.copy, kept.used) == 0))
+        return TW_POLICY_WHOLE;
+    if (is_whole)
+        return overwrite(kept.copy, kept.memory) ? TW_POLICY_REPAIRED : TW_POLICY_LOST;
+    if (sum_of(kept.copy, kept.used) != kept.sum)
+        return TW_POLICY_LOST;
+    return overwrite(kept.memory, kept.copy) ? TW_POLICY_REPAIRED : TW_POLICY_LOST;
 }
 
 static int find(const char *tw_policy, const char *folder, char *buffer, size_t size, struct tw_arena *arena,

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -28,6 +29,8 @@ typedef int exec_function(const char *, char *const[], char *const[]);
 typedef int fexecve_function(int, char *const[], char *const[]);
 typedef int spawn_function(int *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
                            char *const[], char *const[]);
+typedef int addchdir_function(posix_spawn_file_actions_t *, const char *);
+typedef int addfchdir_function(posix_spawn_file_actions_t *, int);
 typedef int system_function(const char *);
 typedef FILE *popen_function(const char *, const char *);
 typedef FILE *proc_open_function(FILE *, const char *, const char *);
@@ -62,6 +65,7 @@ static struct tw_verdict judge_chain(struct tw_program_call call, const char *co
             .path = program->path,
             .argv = argv,
             .interpreter = program->interpreter[0] == '\0' ? NULL : program->interpreter,
+            .unexamined = program->unexamined,
         };
 
         verdict = tw_judge_process(section, &facts);
@@ -242,12 +246,33 @@ int tw_fexecve(int descriptor, char *const argv[], char *const envp[])
     return TW_REAL(fexecve, fexecve_function)(descriptor, argv, envp);
 }
 
+/* Whether somebody has ever let a child of posix_spawn change its folder: the actions do not tell what they are. */
+static atomic_bool folders_change;
+
+int tw_addchdir(posix_spawn_file_actions_t *actions, const char *path)
+{
+    atomic_store(&folders_change, true);
+    return TW_REAL(posix_spawn_file_actions_addchdir_np, addchdir_function)(actions, path);
+}
+
+int tw_addfchdir(posix_spawn_file_actions_t *actions, int descriptor)
+{
+    atomic_store(&folders_change, true);
+    return TW_REAL(posix_spawn_file_actions_addfchdir_np, addfchdir_function)(actions, descriptor);
+}
+
+/* Actions may also give a descriptor's number to another file. */
+static bool means_another(const char *path, const posix_spawn_file_actions_t *actions)
+{
+    return actions != NULL && ((path[0] != '/' && atomic_load(&folders_change)) || strncmp(path, "/proc/", 6) == 0 ||
+                               strncmp(path, "/dev/", 5) == 0);
+}
+
 /* posix_spawn and pidfd_spawn; `path` has been copied. */
 static int spawn(spawn_function *real, int *child, const char *path, const posix_spawn_file_actions_t *actions,
                  const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
-    /* Actions may change the folder; which ones they are is libc's secret. */
-    struct tw_program_call call = {.folder = AT_FDCWD, .path = path, .cwd_unknown = actions != NULL};
+    struct tw_program_call call = {.folder = AT_FDCWD, .path = path, .file_unknown = means_another(path, actions)};
 
     if (tw_process_denied(&call, (const char *const *)argv))
         return EACCES;
@@ -329,8 +354,10 @@ static bool shell_denied(const char *command)
 int tw_system(const char *command)
 {
     /* NULL asks whether there is a shell, which libc finds out by starting one. */
-    if (shell_denied(command != NULL ? command : "exit 0"))
+    if (shell_denied(command != NULL ? command : "exit 0")) {
+        errno = EACCES;
         return command == NULL ? 0 : 127 << 8; /* as when libc's child can't execute the shell: it ended with 127 */
+    }
     return TW_REAL(system, system_function)(command);
 }
 

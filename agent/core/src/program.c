@@ -24,7 +24,7 @@ static bool name_of(int descriptor, char output[PATH_MAX])
     link[text.length] = '\0';
     ssize_t length = readlink(link, output, PATH_MAX - 1);
 
-    if (length <= 0)
+    if (length <= 0 || length == PATH_MAX - 1) /* no /proc; or cut off */
         return false;
     output[length] = '\0';
     return true;
@@ -52,8 +52,11 @@ const char *tw_script_interpreter(char *line, size_t size)
     return line + start;
 }
 
-/* What a file is by its first bytes: 1 an interpreter in `head`, 0 a program, -1 neither. */
-static int kind(int descriptor, char head[HEAD + 1], const char **interpreter)
+enum kind { PROGRAM, SCRIPT, NEITHER, UNREADABLE };
+
+/* What a file is by its first bytes; of a script, the interpreter lies in `head`. The kernel needs no permission to
+ * read a file for this, and we do. */
+static enum kind kind(int descriptor, char head[HEAD + 1], const char **interpreter)
 {
     ssize_t length;
 
@@ -61,12 +64,12 @@ static int kind(int descriptor, char head[HEAD + 1], const char **interpreter)
         length = pread(descriptor, head, HEAD, 0);
     while (length < 0 && errno == EINTR);
     if (length < 0)
-        return 0; /* may be executed and not read: a program, since scripts must be read */
+        return UNREADABLE;
     head[length] = '\n';
     *interpreter = tw_script_interpreter(head, (size_t)length + (length < HEAD));
     if (*interpreter != NULL)
-        return 1;
-    return length >= 4 && memcmp(head, "\x7f" "ELF", 4) == 0 ? 0 : -1;
+        return SCRIPT;
+    return length >= 4 && memcmp(head, "\x7f" "ELF", 4) == 0 ? PROGRAM : NEITHER;
 }
 
 /* Opens for reading what may be read, else as a mere name. */
@@ -77,6 +80,16 @@ static int open_program(int folder, const char *path)
     if (descriptor < 0 && errno == EACCES)
         descriptor = openat(folder, path, O_PATH | O_CLOEXEC);
     return descriptor;
+}
+
+/* By the name alone, for a file that can't be opened: a process without free descriptors can still start it. */
+static bool may_start(int folder, const char *path)
+{
+    struct stat status;
+
+    if (fstatat(folder, path, &status, 0) != 0)
+        return errno == EIO || errno == ENOMEM;
+    return S_ISREG(status.st_mode) && faccessat(folder, path, X_OK, AT_EACCESS) == 0;
 }
 
 /* Of the file itself: by descriptor, so that its name can't come to mean another one in between. */
@@ -98,20 +111,23 @@ static void find_interpreter(int file, bool shell_fallback, struct tw_program *p
 {
     char head[HEAD + 1];
     const char *next = NULL;
-    int what = kind(file, head, &next);
+    enum kind what = kind(file, head, &next);
 
-    program->interpreter[0] = '\0';
-    if (what == 0 || (what < 0 && !shell_fallback))
-        return;
-    if (what < 0)
+    program->unexamined |= what == UNREADABLE;
+    if (what == NEITHER && shell_fallback)
         next = "/bin/sh";
+    else if (what != SCRIPT)
+        return;
     int descriptor = open_program(AT_FDCWD, next);
 
-    if (descriptor < 0)
+    if (descriptor < 0 && !may_start(AT_FDCWD, next))
         return; /* the kernel refuses it */
-    if (!name_of(descriptor, program->interpreter) && !tw_path_copy(next, program->interpreter))
-        program->interpreter[0] = '\0';
-    close(descriptor);
+    if (descriptor < 0 || !name_of(descriptor, program->interpreter)) {
+        program->unexamined = true;
+        tw_path_copy(next, program->interpreter); /* a head is shorter */
+    }
+    if (descriptor >= 0)
+        close(descriptor);
 }
 
 bool tw_path_copy(const char *from, char output[PATH_MAX])
@@ -131,17 +147,21 @@ bool tw_program_find(const struct tw_program_call *call, struct tw_program *prog
 {
     bool is_descriptor = call->is_descriptor && call->path[0] == '\0';
     int descriptor = is_descriptor ? call->folder : open_program(call->folder, call->path);
-    bool found = descriptor >= 0 && is_executable(descriptor);
+    bool found = descriptor >= 0 ? is_executable(descriptor) : may_start(call->folder, call->path);
 
     program->interpreter[0] = '\0';
-    if (found) {
-        if (!name_of(descriptor, program->path) && !tw_path_copy(call->path, program->path))
-            found = false;
-        else
+    program->unexamined = descriptor < 0;
+    if (call->file_unknown) {
+        /* What the child means by this name may be another file, or be there only for it. */
+        found = program->unexamined = true;
+        tw_path_copy(call->path, program->path);
+    } else if (found) {
+        if (descriptor < 0 || !name_of(descriptor, program->path)) {
+            program->unexamined = true;
+            tw_path_copy(call->path, program->path);
+        }
+        if (descriptor >= 0)
             find_interpreter(descriptor, call->shell_fallback, program);
-    } else if (call->cwd_unknown && call->path[0] != '/') {
-        /* It may exist where the child goes: judged by the name that it is called by. */
-        found = tw_path_copy(call->path, program->path);
     }
     if (descriptor >= 0 && !is_descriptor)
         close(descriptor);

@@ -10,6 +10,7 @@
 struct tw_program {
     char path[PATH_MAX];        /* canonical */
     char interpreter[PATH_MAX]; /* canonical, of a script, and maybe a script itself; else empty */
+    bool unexamined; /* it is there, but which file it is, or what would interpret it, could not be found out */
 };
 
 /* How the caller names the file. */
@@ -18,7 +19,7 @@ struct tw_program_call {
     const char *path;
     bool is_descriptor;  /* an empty path means `folder` itself, which is a file */
     bool shell_fallback; /* a file that the kernel does not know is given to /bin/sh, as execvp does */
-    bool cwd_unknown;    /* the child changes its folder before it starts the program */
+    bool file_unknown;   /* the child changes its folder or descriptors first, and means another file by the path */
 };
 
 /* Fills in what the call would start. Returns false when the kernel will refuse it anyway (no such file, not

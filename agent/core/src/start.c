@@ -116,13 +116,25 @@ int tw_start_flat(const char *tw_policy, const char *folder, const char *runtime
     return tw_start(&options, message, size);
 }
 
+/* What holds when the policy can't be trusted any more: its effect, for every process. */
+static const struct tw_processes nothing_starts[] = {
+    [TW_EFFECT_ALERT] = {.effect = TW_EFFECT_ALERT, .block_all = true},
+    [TW_EFFECT_PREVENT] = {.effect = TW_EFFECT_PREVENT, .block_all = true},
+    [TW_EFFECT_BLOCK] = {.effect = TW_EFFECT_BLOCK, .block_all = true},
+};
+
 void tw_invocation_begin(const char *request_id)
 {
-    bool repaired = tw_policy_repair(), hooked = tw_hooks_refresh();
+    enum tw_repair policy = tw_policy_repair();
+    bool hooked = tw_hooks_refresh();
 
+    if (policy == TW_POLICY_LOST && on_tampering != TW_EFFECT_DISABLE)
+        tw_processes_set(&nothing_starts[on_tampering]);
     tw_audit_invocation_begin(request_id);
-    if (repaired)
+    if (policy == TW_POLICY_REPAIRED)
         tw_audit_tampering("the policy in memory was changed; it is restored", on_tampering);
+    if (policy == TW_POLICY_LOST)
+        tw_audit_tampering("the policy in memory was changed for good; all processes count as denied", on_tampering);
     if (hooked)
         tw_audit_tampering("hooks of the agent were taken out; they are in again", on_tampering);
 }
