@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     const char *items[] = {text}, *argv[] = {value, NULL};
     struct tw_processes section = {.effect = TW_EFFECT_PREVENT, .crypto_miners = true, .deny = {items, 1}};
-    struct tw_process_facts facts = {value, argv, NULL};
+    struct tw_process_facts facts = {.path = value, .argv = argv};
 
     tw_judge_process(&section, &facts);
     free(text);

@@ -55,7 +55,7 @@ static void process(struct tw_json row)
     for (enum tw_effect i = TW_EFFECT_ALERT; i <= TW_EFFECT_BLOCK; i++)
         if (effect != NULL && strcmp(effect, effects[i]) == 0)
             section.effect = i;
-    struct tw_process_facts facts = {path, (const char *const *)argv, interpreter};
+    struct tw_process_facts facts = {.path = path, .argv = (const char *const *)argv, .interpreter = interpreter};
     struct tw_verdict found = tw_judge_process(&section, &facts);
 
     CHECK(verdict != NULL && strcmp(effects[found.effect], verdict) == 0, "%s: %s, not %s", name, effects[found.effect], verdict);
@@ -84,11 +84,29 @@ static void rows(const char *cases, const char *name, void (*each)(struct tw_jso
     free(data);
 }
 
+/* A file that could not be examined passes no list, and needs none where there is no list. */
+static void unexamined(void)
+{
+    const char *const entries[] = {"/bin/true"};
+    struct tw_process_facts facts = {.path = "/bin/true", .unexamined = true};
+    struct tw_processes section = {.effect = TW_EFFECT_PREVENT};
+
+    CHECK(tw_judge_process(&section, &facts).effect == TW_EFFECT_DISABLE, "no list");
+    section.allow = (struct tw_list){entries, 1};
+    CHECK(tw_judge_process(&section, &facts).effect == TW_EFFECT_PREVENT, "an allow list");
+    section.allow.count = 0;
+    section.deny = (struct tw_list){(const char *const[]){"curl"}, 1};
+    CHECK(tw_judge_process(&section, &facts).effect == TW_EFFECT_PREVENT, "a deny list");
+    facts.unexamined = false;
+    CHECK(tw_judge_process(&section, &facts).effect == TW_EFFECT_DISABLE, "examined");
+}
+
 int main(int count, char **arguments)
 {
     const char *cases = count > 1 ? arguments[1] : "../cases";
 
     rows(cases, "patterns.json", pattern);
     rows(cases, "processes.json", process);
+    unexamined();
     return test_end("judge");
 }

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -86,6 +87,25 @@ static void searching(void)
     CHECK(tw_path_copy(longest, found) && strcmp(longest, found) == 0, "the longest path");
 }
 
+/* The kernel needs no descriptor to start a program. */
+static void without_descriptors(const char *shell)
+{
+    struct rlimit before, none;
+    struct tw_program program;
+
+    CHECK(finds("/bin/sh", false, &program) && strcmp(program.path, shell) == 0 && !program.unexamined, "examined");
+    getrlimit(RLIMIT_NOFILE, &before);
+    none = before;
+    none.rlim_cur = 0;
+    setrlimit(RLIMIT_NOFILE, &none);
+    bool shell_found = finds("/bin/sh", false, &program), unexamined = program.unexamined;
+    bool others = finds(in_folder("nothing"), false, &program) || finds(folder, false, &program) || finds(in_folder("data"), false, &program);
+
+    setrlimit(RLIMIT_NOFILE, &before);
+    CHECK(shell_found && unexamined, "a shell, by its name alone");
+    CHECK(!others, "no program, without descriptors");
+}
+
 int main(void)
 {
     struct tw_program program;
@@ -123,9 +143,10 @@ int main(void)
 
     CHECK(tw_program_find(&relative, &program) && strcmp(program.path, in_folder("run")) == 0, "%s", program.path);
     close(descriptor);
-    struct tw_program_call elsewhere = {.folder = AT_FDCWD, .path = "no/such/program", .cwd_unknown = true};
+    struct tw_program_call elsewhere = {.folder = AT_FDCWD, .path = "no/such/program", .file_unknown = true};
 
-    CHECK(tw_program_find(&elsewhere, &program) && strcmp(program.path, "no/such/program") == 0, "judged by its name");
+    CHECK(tw_program_find(&elsewhere, &program) && strcmp(program.path, "no/such/program") == 0 && program.unexamined, "judged by its name");
+    without_descriptors(shell);
 
     searching();
     for (size_t i = 0; i < 6; i++)
