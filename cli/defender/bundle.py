@@ -108,7 +108,8 @@ def install(
 
     Raises RewriteRefused when the folder is there and not ours to replace.
     """
-    there = [name for name in archive.members if _below(name, task_root)]
+    folder = posixpath.join(task_root, FOLDER)
+    there = [name for name in archive.members if name == folder or name.startswith(f"{folder}/")]
     dropped: tuple[DropFile, ...] = ()
     if there and _is_customers(archive.members, task_root, family):
         if _is_same(archive, bundle, task_root):
@@ -137,11 +138,6 @@ def install(
         f"what happens when the agent can't start: {on_failure}",
     )
     return Plan(added=(*placed, settings), dropped=dropped)
-
-
-def _below(name: str, task_root: str) -> bool:
-    folder = posixpath.join(task_root, FOLDER)
-    return name == folder or name.startswith(f"{folder}/")
 
 
 def _is_same(archive: Archive, bundle: Bundle, task_root: str) -> bool:

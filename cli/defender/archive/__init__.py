@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from defender.archive.backup import original_data
+from defender.archive.backup import absolute, original_data, relative
 from defender.archive.folder import FolderArchive
 from defender.archive.model import (
     Add,
@@ -40,10 +40,12 @@ __all__ = [
     "Replace",
     "Restorable",
     "Target",
+    "absolute",
     "open_archive",
     "original_data",
     "platform_warnings",
     "raw_members",
+    "relative",
 ]
 
 

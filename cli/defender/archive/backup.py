@@ -6,6 +6,7 @@ content; either can be read out again alone, whatever kind of package the file i
 
 from __future__ import annotations
 
+import posixpath
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,8 +20,21 @@ from defender.errors import PackageError
 _MAGIC = b"TWDB\x01"
 
 
+def relative(name: str, root: str) -> str:
+    """A member's name as seen from a folder of the package; names outside of it start with `../`."""
+    return posixpath.relpath(name, root or ".")
+
+
+def absolute(name: str, root: str) -> str:
+    """The member's name that `relative` came from."""
+    return posixpath.normpath(posixpath.join(root, name))
+
+
 class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One member: where its bytes lie among the blobs, and where the member stood."""
+    """One member: where its bytes lie among the blobs, and where the member stood.
+
+    Names are relative to the folder that is deployed, so that a backup serves where it is found.
+    """
 
     name: str
     size: int

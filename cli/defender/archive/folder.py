@@ -82,18 +82,22 @@ class FolderArchive:
             )
         refuse_signed(self, name)
 
-    def backup(self, names: Iterable[str]) -> bytes:
+    def backup(self, names: Iterable[str], root: str = "") -> bytes:
         """Content and permission bits of these members."""
         kept, blobs = [], []
         for name in names:
             data = self.read(name)
-            kept.append(backups.Kept(name, len(data), mode=self._members[name].mode, crc=zlib.crc32(data)))
+            mode = self._members[name].mode
+            known = backups.relative(name, root)
+            kept.append(backups.Kept(known, len(data), mode=mode, crc=zlib.crc32(data)))
             blobs.append(data)
         return backups.dump(backups.Header(False, tuple(kept)), blobs)
 
-    def restore(self, backup: bytes, names: Iterable[str], drop: Iterable[str]) -> Sequence[Change]:
+    def restore(
+        self, backup: bytes, names: Iterable[str], drop: Iterable[str], root: str = ""
+    ) -> Sequence[Change]:
         """The changes that bring `names` back as `backup` has them, and leave `drop` out."""
-        return restoring(backup, names, drop, self._members)
+        return restoring(backup, names, drop, root, self._members)
 
     def prove(self, changes: Sequence[Change], undo: Callable[[Restorable], Sequence[Change]]) -> None:
         """Raise RewriteRefused unless `undo`, asked about the result, gives the very original back."""

@@ -49,14 +49,15 @@ def outcome(change: Change) -> Outcome:
 
 
 def restoring(
-    backup: bytes, names: Iterable[str], drop: Iterable[str], members: Mapping[str, Member]
+    backup: bytes, names: Iterable[str], drop: Iterable[str], root: str, members: Mapping[str, Member]
 ) -> Sequence[Change]:
     """The changes that bring `names` back as `backup` has them, and leave `drop` out."""
     kept = backups.load(backup)
     changes: list[Change] = [Drop(name) for name in drop]
     for name in names:
-        data = backups.content(kept, name)
-        mode = kept.records[name][0].mode
+        known = backups.relative(name, root)
+        data = backups.content(kept, known)
+        mode = kept.records[known][0].mode
         changes.append(Replace(name, data) if name in members else Add(name, data, mode))
     return changes
 
@@ -103,9 +104,11 @@ class PlannedFolder:
             raise PackageError("the package has no such file", path=name)
         return self.fresh[name] if name in self.fresh else self._read(name)
 
-    def restore(self, backup: bytes, names: Iterable[str], drop: Iterable[str]) -> Sequence[Change]:
+    def restore(
+        self, backup: bytes, names: Iterable[str], drop: Iterable[str], root: str = ""
+    ) -> Sequence[Change]:
         """The changes that bring `names` back as `backup` has them, and leave `drop` out."""
-        return restoring(backup, names, drop, self.members)
+        return restoring(backup, names, drop, root, self.members)
 
 
 def parents(name: str) -> list[str]:

@@ -7,7 +7,6 @@ changed: the next run puts the old files back. Removing the journal is the one s
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import msgspec
 from defender.archive.folder_changes import PlannedFolder
 from defender.archive.folder_write import copy_file, write_file
 from defender.archive.model import Kind, Member
-from defender.archive.output import sync, write_failure
+from defender.archive.output import remove_folder, sync, write_failure
 from defender.errors import PackageError
 
 STAGE = ".defender-stage"
@@ -62,7 +61,7 @@ def write_in_place(
         if isinstance(error, OSError):
             raise write_failure(error, root) from error
         raise
-    shutil.rmtree(stage, ignore_errors=True)
+    remove_folder(stage)
 
 
 def _is_new_folder(name: str, members: Mapping[str, Member], planned: PlannedFolder) -> bool:
@@ -95,7 +94,8 @@ def _prepare(root: Path, stage: Path, journal: Journal, planned: PlannedFolder, 
 
 def _apply(root: Path, stage: Path, journal: Journal) -> None:
     for name in journal.made:
-        (root / name).mkdir(mode=0o755)
+        (root / name).mkdir()
+        (root / name).chmod(0o755)
     for number, step in enumerate(journal.steps):
         if step.new is None:
             (root / step.name).unlink()
@@ -111,34 +111,47 @@ def roll_back(root: Path) -> bool:
     Raises PackageError, and changes nothing more, when a file was edited since: the edit is its owner's.
     """
     stage = root / STAGE
-    if not stage.is_dir():
+    if stage.is_symlink() or not stage.is_dir():
         return False
     path = stage / _JOURNAL
     if not path.is_file():
-        shutil.rmtree(stage)  # the run ended before its first change, or after its last
+        remove_folder(stage)  # the run ended before its first change, or after its last
         return False
     try:
         journal = msgspec.json.decode(path.read_bytes(), type=Journal)
+        _refuse_foreign(root, journal)
         _refuse_edited(root, stage, journal)
         _restore(root, stage, journal)
     except (msgspec.DecodeError, OSError) as error:
         raise PackageError(f"an interrupted run can't be rolled back: {error}", path=path) from error
     path.unlink()
-    shutil.rmtree(stage, ignore_errors=True)
+    remove_folder(stage)
     return True
+
+
+def _refuse_foreign(root: Path, journal: Journal) -> None:
+    """The journal comes with the folder and may be forged: it must not reach out of it, by name or link."""
+    for name in (*(step.name for step in journal.steps), *journal.made, *journal.removed):
+        parts = name.split("/")
+        above = [root.joinpath(*parts[:count]) for count in range(1, len(parts))]
+        if any(part in ("", ".", "..") for part in parts) or any(path.is_symlink() for path in above):
+            raise PackageError(
+                f"the journal of an interrupted run names a file outside of the folder: {name!r}",
+                path=root / STAGE / _JOURNAL,
+            )
 
 
 def _refuse_edited(root: Path, stage: Path, journal: Journal) -> None:
     for number, step in enumerate(journal.steps):
-        if any(part in ("", ".", "..") for part in step.name.split("/")):
-            raise PackageError("the journal names a file outside of the folder", path=stage / _JOURNAL)
         path, old = root / step.name, stage / "old" / str(number)
-        known = {step.new} | ({_hash(old.read_bytes())} if old.is_file() else set())
-        if path.is_file() and old.is_file() and _hash(path.read_bytes()) not in known:
+        if step.existed and not old.is_file():
+            continue  # put back already, by a roll-back that was interrupted itself
+        known = {step.new} | ({_hash(old.read_bytes())} if step.existed else set())
+        if path.is_file() and _hash(path.read_bytes()) not in known:
             raise PackageError(
                 "the file was edited after an interrupted run, which can't be rolled back over it",
                 path=path,
-                hint=f"the file from before the run is {old}: merge them, then delete {stage}",
+                hint=f"{stage / 'old'} holds what was there before: put it back by hand, then delete {stage}",
             )
 
 

@@ -1,4 +1,7 @@
-"""A changed folder as a new folder: everything copied, what changed taken from the plan, one rename."""
+"""A changed folder as a new folder: everything copied, what changed taken from the plan, one rename.
+
+A folder that is replaced changes places with the new one in one step where the system can do that.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import shutil
 import stat
 from pathlib import Path
 
+from defender.archive.exchange import exchange
 from defender.archive.folder_changes import PlannedFolder
 from defender.archive.model import Advance, Kind, Target
 from defender.archive.output import copy_range, publish, sync, temporary_beside, write_all
@@ -15,29 +19,35 @@ from defender.errors import PackageError
 
 def write_copy(source: Path, planned: PlannedFolder, target: Target, advance: Advance | None) -> None:
     """The planned folder at the target, which is replaced if it is there; nothing half-written stays."""
-    with temporary_beside(target.path, folder=True) as temporary:
-        new = temporary / "new"
+    with temporary_beside(target.path, folder=True) as new:
         _fill(source, planned, new, advance)
         if target.durable:
             for path in new.rglob("*"):
                 if path.is_file() and not path.is_symlink():
                     sync(path)
-        if target.path.exists():
-            old = temporary / "old"
-            target.path.rename(old)
-            try:
-                publish(new, target.path, durable=target.durable)
-            except BaseException:
-                old.rename(target.path)
-                raise
-        else:
+        if not os.path.lexists(target.path):
             publish(new, target.path, durable=target.durable)
+        elif not exchange(new, target.path):
+            _replace(new, target)
+
+
+def _replace(new: Path, target: Target) -> None:
+    """Two renames, where no exchange is possible: a kill between them leaves the old under another name."""
+    with temporary_beside(target.path, folder=True) as old:
+        old.rmdir()
+        target.path.rename(old)
+        try:
+            publish(new, target.path, durable=target.durable)
+        except BaseException:
+            old.rename(target.path)
+            raise
+        if not old.is_dir() or old.is_symlink():
+            old.unlink()
 
 
 def _fill(source: Path, planned: PlannedFolder, new: Path, advance: Advance | None) -> None:
     total = sum(member.size for member in planned.members.values())
     done = 0
-    new.mkdir()
     folders = [(source, new)]
     for name, member in sorted(planned.members.items()):
         old_path, path = source / name, new / name
@@ -57,6 +67,8 @@ def _fill(source: Path, planned: PlannedFolder, new: Path, advance: Advance | No
     for old_path, path in reversed(folders):
         if old_path.is_dir():
             shutil.copystat(old_path, path)
+        else:
+            path.chmod(0o755)
 
 
 def write_file(path: Path, data: bytes, mode: int) -> None:

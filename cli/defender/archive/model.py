@@ -125,7 +125,9 @@ class Restorable(Protocol):
         """A member's content; PackageError when it can't be read whole or is not what it says."""
         ...
 
-    def restore(self, backup: bytes, names: Iterable[str], drop: Iterable[str]) -> Sequence[Change]:
+    def restore(
+        self, backup: bytes, names: Iterable[str], drop: Iterable[str], root: str = ""
+    ) -> Sequence[Change]:
         """The changes that bring `names` back as `backup` has them, and leave `drop` out."""
         ...
 
@@ -150,8 +152,11 @@ class Archive(Restorable, Protocol):
         """Raise RewriteRefused or PackageError when that member must not be changed."""
         ...
 
-    def backup(self, names: Iterable[str]) -> bytes:
-        """What bringing back these members and the archive's own structure takes, as one opaque file."""
+    def backup(self, names: Iterable[str], root: str = "") -> bytes:
+        """What bringing back these members and the archive's own structure takes, as one opaque file.
+
+        In it, names are relative to `root`; `restore` is told where that folder lies then.
+        """
         ...
 
     def prove(self, changes: Sequence[Change], undo: Callable[[Restorable], Sequence[Change]]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from defender.errors import PackageError
 
-_SUSPICIOUS = re.compile(r"(?:^|\n)(?:/|\./|[A-Za-z]:)|\\|\0|//|/\./|/\.(?:\n|$)|\.\.")
+# No normal name holds one of these, when each stands between two line ends.
+_SUSPICIOUS = ("\n/", "\n./", "\n.\n", ":", "\\", "\0", "//", "/./", "/.\n", "..")
 
 
 def normal_names(names: list[str], source: Path) -> list[str]:
@@ -17,8 +18,9 @@ def normal_names(names: list[str], source: Path) -> list[str]:
     Raises PackageError for one that is absolute, climbs out, or holds NUL. Archives are full of plain
     names, so they are looked at all together first.
     """
-    if not _SUSPICIOUS.search("\n".join(names)):
-        return [name.rstrip("/") for name in names]
+    text = "\n".join(["", *names, ""])
+    if not any(mark in text for mark in _SUSPICIOUS):
+        return [name.rstrip("/") for name in names] if "/\n" in text else names
     return [_normal(name, source) for name in names]
 
 
@@ -31,12 +33,10 @@ def _normal(name: str, source: Path) -> str:
     return "/".join(part for part in name.split("/") if part not in ("", "."))
 
 
-def refuse_clashes(names: list[str], containers: Iterable[str], source: Path) -> None:
-    """Raise PackageError where two members are one file, or a file is also a folder.
-
-    `containers` are the members that can hold no others: files and symbolic links.
-    """
-    if len(set(names)) != len(names):
+def refuse_clashes(names: list[str], is_folder: Callable[[str], bool], source: Path) -> None:
+    """Raise PackageError where two members are one file, or a file is also a folder."""
+    known = set(names)
+    if len(known) != len(names):
         seen: set[str] = set()
         for name in names:
             if name in seen:
@@ -46,10 +46,9 @@ def refuse_clashes(names: list[str], containers: Iterable[str], source: Path) ->
                     hint="build the package anew",
                 )
             seen.add(name)
-    leaves = set(containers)
-    parents = {name.rpartition("/")[0] for name in names}
-    while parents - {""}:
-        both = parents & leaves
+    parents = {name[: name.rfind("/")] for name in names if "/" in name}
+    while parents:
+        both = [parent for parent in parents & known if not is_folder(parent)]
         if both:
             raise PackageError("a member is a file and a folder at once", path=f"{source}:{min(both)}")
-        parents = {parent.rpartition("/")[0] for parent in parents}
+        parents = {parent[: parent.rfind("/")] for parent in parents if "/" in parent}

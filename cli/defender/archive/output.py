@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -24,7 +25,10 @@ MANIFEST = Path("twistlock", "defender.json")
 
 
 def check_target(source: Path, target: Target) -> None:
-    """Raise UsageError when the target may not be written: it is there, is the input, or lies in it."""
+    """Raise UsageError when the target may not be written: it is there, is the input, or lies in it.
+
+    A folder is replaced only by a folder, and only if defender made it.
+    """
     path = target.path
     if not path.parent.is_dir():
         raise UsageError("the output's folder does not exist", path=path.parent)
@@ -38,6 +42,8 @@ def check_target(source: Path, target: Target) -> None:
         return
     if not target.force:
         raise UsageError("the output exists", path=path, hint="--force replaces it")
+    if path.is_dir() and (target.as_zip or not source.is_dir()):
+        raise UsageError("the output is a folder, and a ZIP can't replace it", path=path)
     if path.is_dir() and not (path / MANIFEST).is_file():
         raise UsageError(
             "the output is a folder that defender did not make, and --force does not replace those",
@@ -49,22 +55,29 @@ def check_target(source: Path, target: Target) -> None:
 @contextlib.contextmanager
 def temporary_beside(path: Path, *, folder: bool = False) -> Iterator[Path]:
     """A temporary file or folder in the target's directory; gone afterwards unless it was renamed."""
-    parent = path.parent
-    if folder:
-        temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=parent))
-    else:
-        descriptor, name = tempfile.mkstemp(prefix=TEMPORARY, dir=parent)
-        os.close(descriptor)
-        temporary = Path(name)
+    # The name is known before the file is there: a signal between the two must not leave it.
+    temporary = path.parent / f"{TEMPORARY}{secrets.token_hex(8)}"
     try:
+        if folder:
+            temporary.mkdir(mode=0o700)
+        else:
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         yield temporary
     except OSError as error:
         raise write_failure(error, path) from error
     finally:
         if folder:
-            shutil.rmtree(temporary, ignore_errors=True)
+            remove_folder(temporary)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete a folder with all that it holds, also what is read-only; what can't be deleted stays."""
+    for path, _, _ in os.walk(folder):
+        with contextlib.suppress(OSError):
+            Path(path).chmod(stat.S_IRWXU)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_failure(error: OSError, path: Path) -> PackageError:

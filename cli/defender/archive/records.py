@@ -15,6 +15,8 @@ from defender.archive.pieces import Bytes
 from defender.errors import PackageError
 
 ENTRY = struct.Struct("<4s6H3I5H2I")
+# Of an entry only what `Entry` keeps; attributes by their upper half, which holds the mode.
+_READ = struct.Struct("<4sxB2xHH4x3I3H6xHI")
 LOCAL = struct.Struct("<4s5H3I2H")
 END = struct.Struct("<4s4H2IH")
 END64 = struct.Struct("<4sQ2H2I4Q")
@@ -27,7 +29,10 @@ FIXED_DATE = (1 << 5) | 1
 
 
 class Entry(NamedTuple):
-    """One member as the directory has it; `at` and `end` are its bytes in the directory."""
+    """One member as the directory has it; `at` and `end` are its bytes in the directory.
+
+    Thousands are made and few are looked at, so `parse_directory` fills them by position.
+    """
 
     raw_name: bytes
     flags: int
@@ -118,24 +123,24 @@ def parse_directory(data: bytes, end: End, path: Path) -> list[Entry]:
     """All entries in the directory's order; PackageError when it is damaged."""
     entries: list[Entry] = []
     position = 0
-    unpack, size = ENTRY.unpack_from, ENTRY.size
-    bias, append = end.bias, entries.append
+    unpack, size, length = _READ.unpack_from, ENTRY.size, len(data)
+    bias, append, new = end.bias, entries.append, tuple.__new__
     try:
         for _ in range(end.count):
-            fields = unpack(data, position)
-            flags, method = fields[3], fields[4]
-            packed, inflated, offset = fields[8], fields[9], fields[16]
-            name_end = position + size + fields[10]
-            stop = name_end + fields[11] + fields[12]
-            if fields[0] != b"PK\1\2" or stop > len(data):
+            (magic, system, flags, method, crc, packed, inflated, name_size, extra_size, comment_size, mode,
+             offset) = unpack(data, position)  # fmt: skip
+            name_end = position + size + name_size
+            stop = name_end + extra_size + comment_size
+            if magic != b"PK\1\2" or stop > length:
                 raise _damaged(path)
             if MAX32 in (packed, inflated, offset):
-                extra = data[name_end : name_end + fields[11]]
+                extra = data[name_end : name_end + extra_size]
                 inflated, packed, offset = wide_fields(extra, inflated, packed, offset, path)
-            mode = fields[15] >> 16 if fields[1] >> 8 == UNIX else 0
             name = data[position + size : name_end]
+            if system != UNIX:
+                mode = 0
             append(
-                Entry(name, flags, method, fields[7], packed, inflated, offset + bias, mode, position, stop)
+                new(Entry, (name, flags, method, crc, packed, inflated, offset + bias, mode, position, stop))
             )
             position = stop
     except struct.error as error:

@@ -70,7 +70,7 @@ class ZipArchive:
             raise PackageError(f"the archive has {end.count} members, over {limits.members}", path=source)
         directory = data.read_at(end.at, end.size)
         self._entries = parse_directory(directory, end, source)
-        self._names = normal_names([self._decoded(entry) for entry in self._entries], source)
+        self._names = normal_names(self._decoded(), source)
         self._index = {name: number for number, name in enumerate(self._names) if name}
         order = sorted(range(len(self._entries)), key=lambda number: self._entries[number].offset)
         self._contents = Contents(
@@ -81,13 +81,16 @@ class ZipArchive:
 
     # Reading
 
-    def _decoded(self, entry: Entry) -> str:
+    def _decoded(self) -> list[str]:
+        """All names as text; those in ASCII, which are the same in every encoding, in one go."""
+        raw = [entry.raw_name for entry in self._entries]
+        together = b"\n".join(raw)
+        if together.isascii() and together.count(b"\n") == len(raw) - 1:
+            return together.decode("ascii").split("\n")
         try:
-            return entry.raw_name.decode("utf-8" if entry.flags & UTF8 else "cp437")
+            return [entry[0].decode("utf-8" if entry[1] & UTF8 else "cp437") for entry in self._entries]
         except UnicodeDecodeError as error:
-            raise PackageError(
-                f"a member's name is no UTF-8: {entry.raw_name!r}", path=self.source
-            ) from error
+            raise PackageError(f"a member's name is no UTF-8: {error.object!r}", path=self.source) from error
 
     def _extents(self, order: list[int], end: int) -> list[int]:
         """Where each member's bytes end: with a descriptor and whatever lies in front of the next."""
@@ -98,8 +101,9 @@ class ZipArchive:
 
     def _check(self) -> None:
         """Raise PackageError unless directory and records agree and no two members share bytes."""
-        leaves = [name for name, entry in zip(self._names, self._entries, strict=True) if not entry.is_folder]
-        refuse_clashes([name for name in self._names if name], leaves, self.source)
+        entries, index = self._entries, self._index
+        names = [name for name in self._names if name]
+        refuse_clashes(names, lambda name: entries[index[name]].is_folder, self.source)
         total = sum(entry.size for entry in self._entries)
         if total > self._limits.total:
             raise PackageError(
@@ -192,27 +196,28 @@ class ZipArchive:
             )
         refuse_signed(self, name)
 
-    def backup(self, names: Iterable[str]) -> bytes:
+    def backup(self, names: Iterable[str], root: str = "") -> bytes:
         """Raw records of these members, where they stood, and the end of the archive."""
         kept, blobs = [], []
-        previous = self._previous()
         for name in names:
             number = self._index[name]
             entry = self._entries[number]
             record = self._record(number)
             blobs += [record, self._contents.directory[entry.at : entry.end]]
-            in_file, in_directory = previous[number]
-            kept.append(backups.Kept(name, len(record), entry.end - entry.at, in_file, in_directory))
+            in_file, in_directory = (
+                None if before is None else backups.relative(self._names[before], root)
+                for before in self._previous(number)
+            )
+            known = backups.relative(name, root)
+            kept.append(backups.Kept(known, len(record), entry.end - entry.at, in_file, in_directory))
         end = self._contents.end
         header = backups.Header(True, tuple(kept), end.bias, len(end.data))
         return backups.dump(header, [*blobs, end.data])
 
-    def _previous(self) -> dict[int, tuple[str | None, str | None]]:
-        """For each member the names of those in front of it, in the file and in the directory."""
-        order = self._contents.file_order
-        in_file = dict(zip(order, [None, *(self._names[number] for number in order)], strict=False))
-        in_directory = [None, *self._names]
-        return {number: (in_file[number], in_directory[number]) for number in order}
+    def _previous(self, number: int) -> tuple[int | None, int | None]:
+        """The members in front of one, in the file and in the directory."""
+        place = self._contents.file_order.index(number)
+        return self._contents.file_order[place - 1] if place else None, number - 1 if number else None
 
     def _record(self, number: int) -> bytes:
         entry = self._entries[number]
@@ -225,18 +230,23 @@ class ZipArchive:
             )
         return self._data.read_at(start, self._contents.extents[number] - start)
 
-    def restore(self, backup: bytes, names: Iterable[str], drop: Iterable[str]) -> Sequence[Change]:
+    def restore(
+        self, backup: bytes, names: Iterable[str], drop: Iterable[str], root: str = ""
+    ) -> Sequence[Change]:
         """The changes that bring `names` back as `backup` has them, and leave `drop` out."""
         kept = backups.load(backup)
         changes: list[Change] = [Drop(name) for name in drop]
         for name in names:
-            if kept.header.is_zip and name in kept.records:
-                one, record, entry = kept.records[name]
-                changes.append(
-                    RestoreRecord(name, record, entry, one.previous_in_file, one.previous_in_directory)
+            known = backups.relative(name, root)
+            if kept.header.is_zip and known in kept.records:
+                one, record, entry = kept.records[known]
+                in_file, in_directory = (
+                    None if before is None else backups.absolute(before, root)
+                    for before in (one.previous_in_file, one.previous_in_directory)
                 )
+                changes.append(RestoreRecord(name, record, entry, in_file, in_directory))
             else:
-                data = backups.content(kept, name)
+                data = backups.content(kept, known)
                 changes.append(Replace(name, data) if name in self._index else Add(name, data))
         if kept.header.is_zip:
             changes.append(RestoreEnd(kept.header.bias, kept.end))

@@ -156,7 +156,8 @@ def _built(change: Add | AddRaw) -> Built:
 def _file(contents: Contents, edits: _Edits, offsets: list[int]) -> Iterator[Piece]:
     """The pieces in front of the directory; fills in where each member's record comes to lie."""
     entries, extents = contents.entries, contents.extents
-    position = run_start = run_end = entries[contents.file_order[0]].offset
+    first = entries[contents.file_order[0]].offset if contents.file_order else contents.end.at
+    position = run_start = run_end = first
     yield Copied(0, position)
 
     def fresh(members: Iterable[_Fresh]) -> Iterator[Piece]:
@@ -229,11 +230,13 @@ def _patch(
     write = struct.Struct("<I").pack_into
     gone = edits.dropped | edits.replaced.keys()
     same_bias = bias == contents.end.bias
-    for old, entry in enumerate(contents.entries):
-        if (offsets[old] == entry.offset and same_bias) or old in gone:
+    lowest = min((position for old, position in enumerate(offsets) if old not in gone), default=bias)
+    _offset(lowest, bias)
+    for old, (entry, position) in enumerate(zip(contents.entries, offsets, strict=True)):
+        if (position == entry.offset and same_bias) or old in gone:
             continue
-        offset, at = _offset(offsets[old], bias), entry.at
-        if offset < MAX32 and patched[at + 42 : at + 46] != _FULL:
+        offset, at = position - bias, entry.at
+        if offset < MAX32 and (patched[at + 45] != 0xFF or patched[at + 42 : at + 46] != _FULL):
             write(patched, at + 42, offset)
         else:
             wide[old] = with_offset(contents.directory[at : entry.end], offset)

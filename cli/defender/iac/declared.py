@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from defender.archive.model import Kind
 from defender.iac.model import Declared, Readable
-from defender.iac.search import candidates
+from defender.iac.search import candidates, likely
 
 
 def declared_functions(archive: Readable, *, strict: bool = True) -> Declared:
@@ -18,7 +18,8 @@ def declared_functions(archive: Readable, *, strict: bool = True) -> Declared:
     infrastructure-as-code and can't be read; without, such errors are in the result. PackageError
     when a member can't be read.
     """
-    found = candidates(name for name, one in archive.members.items() if one.kind is Kind.FILE)
+    members = archive.members
+    found = candidates(name for name in likely(members) if members[name].kind is Kind.FILE)
     if found.is_empty:
         return Declared()
     # Most deployment packages hold no candidate, and the parsers cost as much as all the rest.
