@@ -16,11 +16,13 @@ READABLE = frozenset({STORED, DEFLATED, BZIP2})
 # Below this size a compressed source file saves less than a disk block.
 _STORE_UP_TO = 4096
 _LEVEL = 9
+# Spring Boot's loader and others read archives within archives only where they are stored.
+_ARCHIVES = (".jar", ".war", ".zip", ".whl")
 
 
-def packed(data: bytes) -> tuple[int, bytes]:
-    """ZIP method and bytes for new content."""
-    if len(data) <= _STORE_UP_TO:
+def packed(data: bytes, name: str) -> tuple[int, bytes]:
+    """ZIP method and bytes for new content of a member."""
+    if len(data) <= _STORE_UP_TO or name.lower().endswith(_ARCHIVES):
         return STORED, data
     import deflate
 

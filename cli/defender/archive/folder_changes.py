@@ -19,6 +19,7 @@ from defender.archive.model import (
     RestoreEnd,
     RestoreRecord,
 )
+from defender.archive.names import parents
 from defender.errors import PackageError, RewriteRefused
 
 
@@ -94,7 +95,9 @@ class PlannedFolder:
             raise RewriteRefused("the package has a file of this name already", path=name)
         mode = result.mode if result.mode is not None else old.mode if old is not None else 0o644
         for parent in parents(name):
-            self.members.setdefault(parent, Member(parent, Kind.FOLDER, 0o755, 0))
+            above = self.members.setdefault(parent, Member(parent, Kind.FOLDER, 0o755, 0))
+            if above.kind is not Kind.FOLDER:
+                raise RewriteRefused("a file or link stands where a folder is needed", path=parent)
         self.members[name] = Member(name, Kind.FILE, mode, len(result.data))
         self.fresh[name] = result.data
 
@@ -109,9 +112,3 @@ class PlannedFolder:
     ) -> Sequence[Change]:
         """The changes that bring `names` back as `backup` has them, and leave `drop` out."""
         return restoring(backup, names, drop, root, self.members)
-
-
-def parents(name: str) -> list[str]:
-    """The folders above a member, the innermost last."""
-    parts = name.split("/")[:-1]
-    return ["/".join(parts[: count + 1]) for count in range(len(parts))]

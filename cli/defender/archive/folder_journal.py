@@ -15,7 +15,7 @@ import msgspec
 from defender.archive.folder_changes import PlannedFolder
 from defender.archive.folder_write import copy_file, write_file
 from defender.archive.model import Kind, Member
-from defender.archive.output import remove_folder, sync, write_failure
+from defender.archive.output import remove, sync, write_failure
 from defender.errors import PackageError
 
 STAGE = ".defender-stage"
@@ -61,7 +61,7 @@ def write_in_place(
         if isinstance(error, OSError):
             raise write_failure(error, root) from error
         raise
-    remove_folder(stage)
+    remove(stage)
 
 
 def _is_new_folder(name: str, members: Mapping[str, Member], planned: PlannedFolder) -> bool:
@@ -115,7 +115,7 @@ def roll_back(root: Path) -> bool:
         return False
     path = stage / _JOURNAL
     if not path.is_file():
-        remove_folder(stage)  # the run ended before its first change, or after its last
+        remove(stage)  # the run ended before its first change, or after its last
         return False
     try:
         journal = msgspec.json.decode(path.read_bytes(), type=Journal)
@@ -125,7 +125,7 @@ def roll_back(root: Path) -> bool:
     except (msgspec.DecodeError, OSError) as error:
         raise PackageError(f"an interrupted run can't be rolled back: {error}", path=path) from error
     path.unlink()
-    remove_folder(stage)
+    remove(stage)
     return True
 
 

@@ -55,5 +55,5 @@ def _built(source: Path, planned: PlannedFolder, name: str, member: Member) -> t
         built = build(raw, (STORED, link), len(link), zlib.crc32(link), member.mode, stat.S_IFLNK)
     else:
         data = planned.read(name)
-        built = build(raw, packed(data), len(data), zlib.crc32(data), member.mode)
+        built = build(raw, packed(data, name), len(data), zlib.crc32(data), member.mode)
     return built.record, built.entry

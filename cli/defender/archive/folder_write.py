@@ -41,8 +41,6 @@ def _replace(new: Path, target: Target) -> None:
         except BaseException:
             old.rename(target.path)
             raise
-        if not old.is_dir() or old.is_symlink():
-            old.unlink()
 
 
 def _fill(source: Path, planned: PlannedFolder, new: Path, advance: Advance | None) -> None:
@@ -82,13 +80,16 @@ def write_file(path: Path, data: bytes, mode: int) -> None:
 
 
 def copy_file(old: Path, new: Path) -> None:
-    """A copy with permission bits and date; PackageError when the file changes meanwhile."""
-    source = os.open(old, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+    """A copy with permission bits and date; PackageError when the file can't be read or changes meanwhile."""
+    try:
+        source = os.open(old, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        raise PackageError(f"can't be read: {error.strerror or error}", path=old) from error
     try:
         before = os.fstat(source)
         output = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         try:
-            copy_range(source, 0, output, before.st_size)
+            copy_range(source, 0, output, 0, before.st_size)
         finally:
             os.close(output)
         after = os.fstat(source)

@@ -52,3 +52,9 @@ def refuse_clashes(names: list[str], is_folder: Callable[[str], bool], source: P
         if both:
             raise PackageError("a member is a file and a folder at once", path=f"{source}:{min(both)}")
         parents = {parent[: parent.rfind("/")] for parent in parents if "/" in parent}
+
+
+def parents(name: str) -> list[str]:
+    """The folders above a member, the innermost last."""
+    parts = name.split("/")[:-1]
+    return ["/".join(parts[: count + 1]) for count in range(len(parts))]

@@ -35,11 +35,19 @@ class FileBytes:
         self.descriptor = os.open(
             path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         )
+        self._opened = stamp(os.fstat(self.descriptor))
         self.size = os.fstat(self.descriptor).st_size
 
     def close(self) -> None:
-        """Give the descriptor back."""
-        os.close(self.descriptor)
+        """Give the descriptor back; closing again does nothing."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def refuse_changed(self) -> None:
+        """Raise PackageError when the file is no longer what was opened, or is another one."""
+        if stamp(self.path.stat()) != self._opened:
+            raise PackageError("the file changed while it was read", path=self.path, hint="run again")
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Exactly `size` bytes from `offset`; PackageError when there are fewer."""
@@ -55,6 +63,11 @@ class FileBytes:
             parts.append(data)
             have += len(data)
         return b"".join(parts)
+
+
+def stamp(status: os.stat_result) -> tuple[int, int, int]:
+    """What tells a file from one that was written to since, or that took its place."""
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 if hasattr(os, "pread"):

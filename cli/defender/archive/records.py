@@ -74,10 +74,14 @@ def find_end(source: Bytes, path: Path) -> End:
     if {disk, first_disk} - {0, MAX16} or (here != count and MAX16 not in (here, count)):
         raise PackageError("the archive is spread over several files", path=path)
     end = position
-    if MAX16 in (here, count) or MAX32 in (size, offset):
-        wide = _end64(source, position, path)
-        if wide is not None:
-            end, count, size, offset = wide
+    wide = _end64(source, position, path)
+    if wide is not None:
+        narrow = ((count, MAX16), (size, MAX32), (offset, MAX32))
+        end, count, size, offset = wide
+        if any(value not in (full, other) for (value, full), other in zip(narrow, wide[1:], strict=True)):
+            raise PackageError(
+                "the archive has two ends, and readers disagree on which one counts", path=path
+            )
     at = end - size
     if at < offset or at < 0:
         raise PackageError("the archive's directory lies outside of the file", path=path)
@@ -169,11 +173,17 @@ def wide_fields(extra: bytes, size: int, packed: int, offset: int, path: Path) -
 
 def extra_field(extra: bytes, wanted: int) -> bytes | None:
     """The data of one extra field."""
-    while len(extra) >= 4:
-        kind, length = struct.unpack_from("<2H", extra)
+    span = _extra_span(extra, wanted)
+    return None if span is None else extra[slice(*span)]
+
+
+def _extra_span(extra: bytes, wanted: int) -> tuple[int, int] | None:
+    at = 0
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<2H", extra, at)
         if kind == wanted:
-            return extra[4 : 4 + length]
-        extra = extra[4 + length :]
+            return at + 4, at + 4 + length
+        at += 4 + length
     return None
 
 
@@ -230,13 +240,13 @@ def with_offset(entry: bytes, offset: int) -> bytes:
     fields = ENTRY.unpack_from(entry)
     extra_at = ENTRY.size + fields[10]
     extra = entry[extra_at : extra_at + fields[11]]
-    if fields[16] == MAX32:
-        skip = 8 * (fields[8] == MAX32) + 8 * (fields[9] == MAX32)
-        at = extra_at + extra.index(b"\x01\x00") + 4 + skip
+    span = _extra_span(extra, 1)
+    if fields[16] == MAX32 and span is not None:
+        at = extra_at + span[0] + 8 * (fields[8] == MAX32) + 8 * (fields[9] == MAX32)
         return entry[:at] + struct.pack("<Q", offset) + entry[at + 8 :]
     if offset < MAX32:
         return entry[:42] + struct.pack("<I", offset) + entry[46:]
-    if extra_field(extra, 1) is not None:
+    if span is not None:
         raise PackageError("a member would move beyond 4 GiB, which its ZIP64 field has no room for")
     wide = struct.pack("<2HQ", 1, 8, offset)
     head = entry[:30] + struct.pack("<H", fields[11] + len(wide)) + entry[32:42] + struct.pack("<I", MAX32)
@@ -245,7 +255,7 @@ def with_offset(entry: bytes, offset: int) -> bytes:
 
 def build_end(old: bytes, count: int, size: int, at: int, bias: int) -> bytes:
     """The bytes behind the directory, for other numbers; the comment and the record's form stay."""
-    position = old.rfind(b"PK\5\6") if len(old) == END.size else _end_in(old)
+    position = _end_in(old)
     fields = list(END.unpack_from(old, position))
     comment = old[position + END.size :]
     wide = b""
@@ -262,6 +272,11 @@ def build_end(old: bytes, count: int, size: int, at: int, bias: int) -> bytes:
         keeps_full = position and fields[index] == full
         fields[index] = full if keeps_full else min(value, full)
     return wide + END.pack(*fields) + comment
+
+
+def archive_comment(end: bytes) -> bytes:
+    """The archive's comment, from the bytes behind its directory."""
+    return end[_end_in(end) + END.size :]
 
 
 def _end_in(old: bytes) -> int:

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from defender.archive.model import Archive
 
 _SIGNATURE_FILE = re.compile(r"META-INF/[^/]+\.SF", re.IGNORECASE)
+_PART_OF_ONE = re.compile(r"META-INF/(MANIFEST\.MF|[^/]+\.(SF|RSA|DSA|EC))", re.IGNORECASE)
 
 
 def refuse_signed(archive: Archive, name: str) -> None:
-    """Raise RewriteRefused when one of the archive's signatures covers the file."""
+    """Raise RewriteRefused when one of the archive's signatures covers the file, or it is part of one."""
     for member in archive.members:
-        if _SIGNATURE_FILE.fullmatch(member) and name in _covered(archive.read(member)):
+        if not _SIGNATURE_FILE.fullmatch(member):
+            continue
+        if _PART_OF_ONE.fullmatch(name) or name in _covered(archive.read(member)):
             raise RewriteRefused(
                 f"the file is signed ({member})", path=name, hint="embed first, and sign afterwards"
             )

@@ -42,6 +42,7 @@ from defender.archive.records import (
     MAX32,
     UTF8,
     Entry,
+    archive_comment,
     find_end,
     parse_directory,
     wide_fields,
@@ -52,6 +53,8 @@ from defender.errors import PackageError, RewriteRefused
 
 # Header, name and extra field take at most 131,100 bytes, a descriptor 24; alignment gaps are small.
 _RECORD_OVERHEAD = 1 << 18
+# Below this size no ratio hurts.
+_HARMLESS = 1 << 20
 
 
 class ZipArchive:
@@ -109,7 +112,7 @@ class ZipArchive:
             raise PackageError(
                 f"the archive inflates to {total:,} bytes, over {self._limits.total:,}", path=self.source
             )
-        directory, read_at = self._contents.directory, self._data.read_at
+        directory, read_at, ratio = self._contents.directory, self._data.read_at, self._limits.ratio
         for number, entry in enumerate(self._entries):
             offset, name = entry.offset, entry.raw_name
             if offset + LOCAL.size + len(name) > self._contents.end.at:
@@ -119,6 +122,10 @@ class ZipArchive:
             same = local[6:28] == directory[entry.at + 8 : entry.at + 30] and local[:4] == b"PK\3\4"
             if not (same and local[30:] == name) or entry.packed >= MAX32 or entry.size >= MAX32:
                 self._check_slowly(number, local)
+            if entry.size != entry.packed and not entry.method and not entry.flags & ENCRYPTED:
+                raise self._bad(number, "it is stored, and has two different sizes")
+            if entry.size >= _HARMLESS and entry.size > ratio * entry.packed:
+                raise self._bomb(number)
             start = offset + LOCAL.size + len(name) + (local[28] | local[29] << 8)
             if start + entry.packed > self._contents.extents[number]:
                 raise self._bad(number, "its data overlaps another member's or the directory")
@@ -145,6 +152,13 @@ class ZipArchive:
             f"the archive is inconsistent: {reason}",
             path=f"{self.source}:{self._names[number]}",
             hint="build the package anew",
+        )
+
+    def _bomb(self, number: int) -> PackageError:
+        entry = self._entries[number]
+        return PackageError(
+            f"the file inflates from {entry.packed:,} to {entry.size:,} bytes, which looks like a bomb",
+            path=f"{self.source}:{self._names[number]}",
         )
 
     @cached_property
@@ -175,11 +189,8 @@ class ZipArchive:
             raise PackageError(
                 f"the file is compressed by method {entry.method}, which we can't read", path=where
             )
-        if entry.size > self._limits.member or entry.size > self._limits.ratio * max(entry.packed, 1):
-            raise PackageError(
-                f"the file inflates from {entry.packed:,} to {entry.size:,} bytes, which looks like a bomb",
-                path=where,
-            )
+        if entry.size > self._limits.member:
+            raise self._bomb(self._index[name])
         local = LOCAL.unpack(self._data.read_at(entry.offset, LOCAL.size))
         start = entry.offset + LOCAL.size + local[9] + local[10]
         return inflated(entry.method, self._data.read_at(start, entry.packed), entry.size, entry.crc, where)
@@ -208,8 +219,10 @@ class ZipArchive:
                 None if before is None else backups.relative(self._names[before], root)
                 for before in self._previous(number)
             )
-            known = backups.relative(name, root)
-            kept.append(backups.Kept(known, len(record), entry.end - entry.at, in_file, in_directory))
+            known, mode = backups.relative(name, root), self.members[name].mode
+            kept.append(
+                backups.Kept(known, len(record), entry.end - entry.at, in_file, in_directory, mode=mode)
+            )
         end = self._contents.end
         header = backups.Header(True, tuple(kept), end.bias, len(end.data))
         return backups.dump(header, [*blobs, end.data])
@@ -247,8 +260,10 @@ class ZipArchive:
                 changes.append(RestoreRecord(name, record, entry, in_file, in_directory))
             else:
                 data = backups.content(kept, known)
-                changes.append(Replace(name, data) if name in self._index else Add(name, data))
-        if kept.header.is_zip:
+                mode = kept.records[known][0].mode
+                changes.append(Replace(name, data) if name in self._index else Add(name, data, mode))
+        # A comment that was edited since stays; so does then all else about the end.
+        if kept.header.is_zip and archive_comment(kept.end) == archive_comment(self._contents.end.data):
             changes.append(RestoreEnd(kept.header.bias, kept.end))
         return changes
 
@@ -297,7 +312,10 @@ class ZipArchive:
                 write_pieces(self._data.descriptor, pieces, output, advance)
             finally:
                 os.close(output)
+            self._data.refuse_changed()
             temporary.chmod(stat.S_IMODE(self.source.stat().st_mode))
+            if os.name == "nt" and target.in_place:
+                self._data.close()  # Windows replaces no file that is open
             publish(temporary, path, durable=target.durable)
 
     def raw(self, name: str) -> AddRaw:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from defender.archive.compression import packed
 from defender.archive.model import Add, AddRaw, Change, Drop, Replace, RestoreEnd, RestoreRecord
+from defender.archive.names import parents
 from defender.archive.pieces import Copied, New, Piece, merged
 from defender.archive.records import MAX32, Built, End, Entry, build, build_end, rebuild, with_offset
 from defender.errors import PackageError, RewriteRefused
@@ -115,6 +116,7 @@ def _sorted(contents: Contents, changes: Sequence[Change], record_of: Callable[[
             case RestoreRecord(name):
                 fresh = _Fresh(name, Built(change.record, change.entry))
                 if contents.index.get(name, -1) in {-1, *dropped}:
+                    _refuse_blocked(contents, dropped, name)
                     inserted[name] = change, fresh
                 else:
                     edits.replaced[contents.index[name]] = fresh
@@ -125,6 +127,7 @@ def _sorted(contents: Contents, changes: Sequence[Change], record_of: Callable[[
                 fresh = _Fresh(name, _built(change))
                 edits.in_file.last.append(fresh)
                 edits.in_directory.last.append(fresh)
+                _refuse_blocked(contents, dropped, name)
             case RestoreEnd():
                 edits.end = change
     edits.in_file.insert_all({name: (new, one.previous_in_file) for name, (one, new) in inserted.items()})
@@ -140,17 +143,27 @@ def _old(contents: Contents, name: str) -> int:
     return contents.index[name]
 
 
+def _refuse_blocked(contents: Contents, dropped: set[int], name: str) -> None:
+    """Raise RewriteRefused where a file or link has the name of a folder that a new member needs."""
+    for parent in parents(name):
+        old = contents.index.get(parent)
+        if old is not None and old not in dropped and not contents.entries[old].is_folder:
+            raise RewriteRefused("a file or link stands where a folder is needed", path=parent)
+
+
 def _rebuilt(contents: Contents, old: int, data: bytes, record_of: Callable[[int], bytes]) -> Built:
     entry = contents.entries[old]
     old_entry = contents.directory[entry.at : entry.end]
-    return rebuild(old_entry, record_of(old), packed(data), len(data), zlib.crc32(data))
+    return rebuild(old_entry, record_of(old), packed(data, contents.names[old]), len(data), zlib.crc32(data))
 
 
 def _built(change: Add | AddRaw) -> Built:
     name = change.name.encode()
     if isinstance(change, AddRaw):
         return build(name, (change.method, change.data), change.size, change.crc, change.mode)
-    return build(name, packed(change.data), len(change.data), zlib.crc32(change.data), change.mode)
+    return build(
+        name, packed(change.data, change.name), len(change.data), zlib.crc32(change.data), change.mode
+    )
 
 
 def _file(contents: Contents, edits: _Edits, offsets: list[int]) -> Iterator[Piece]:
