@@ -80,13 +80,15 @@ def build(out: Path) -> list[Path]:
     if stamp.is_file() and stamp.read_text("ascii") == digest and all(path.is_file() for path in libraries):
         return libraries
     stamp.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(prefix="defender-build-") as folder:
+    # Beside the result, so that a library appears whole: others may be loading the one before.
+    with tempfile.TemporaryDirectory(prefix="build-", dir=out) as folder:
         generated = Path(folder)
         (generated / "miners.inc").write_text(
             miners((CORE / "data" / "miners.txt").read_text("utf-8")), "utf-8"
         )
         for library, target in zip(libraries, TARGETS.values(), strict=True):
-            _compile(library, target, generated)
+            _compile(generated / library.name, target, generated)
+            (generated / library.name).replace(library)
     stamp.write_text(digest, "ascii")
     return libraries
 
@@ -165,7 +167,9 @@ def _pack(path: Path, members: dict[str, bytes]) -> None:
         records += b"PK\3\4" + common + raw + compressed
     count = len(members)
     end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, len(directory), len(records), 0)
-    path.write_bytes(records + directory + end)
+    whole = path.with_name(f"{path.name}.{os.getpid()}")
+    whole.write_bytes(records + directory + end)
+    whole.replace(path)
 
 
 def main() -> None:
