@@ -304,7 +304,7 @@ def test_the_directory_that_was_planned_is_the_one_that_is_written(tmp_path: Pat
         (Target(Path("in.zip")), "the output is the input"),
         (Target(Path("there.zip")), "the output exists"),
         (Target(Path("nowhere/out.zip")), "folder does not exist"),
-        (Target(Path("folder"), force=True), "did not make"),
+        (Target(Path("folder"), force=True), "a ZIP can.t replace it"),
     ],
 )
 def test_outputs_that_are_refused(
