@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -198,12 +199,17 @@ static unsigned audits(int reader)
     return count;
 }
 
-/* Starts the library in this process. Its symbols are looked up, since hooks change only other objects. */
-static void start(const char *library, const char *effect, int *reader)
+static void open_pipe(int pipes[2])
+{
+    CHECK(pipe(pipes) == 0 && fcntl(pipes[0], F_SETFL, O_NONBLOCK) == 0, "pipe");
+}
+
+/* Starts the library in this process, with the pipe as its stderr. Its symbols are looked up, since hooks change only
+ * other objects. */
+static void start(const char *library, const char *effect, const int pipes[2])
 {
     char document[256], string[512], message[256];
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    int pipes[2];
     int (*start_flat)(const char *, const char *, const char *, char *, size_t);
     char *output = string;
 
@@ -223,7 +229,6 @@ static void start(const char *library, const char *effect, int *reader)
     *output = '\0';
     int saved = dup(STDERR_FILENO);
 
-    CHECK(pipe(pipes) == 0 && fcntl(pipes[0], F_SETFL, O_NONBLOCK) == 0, "pipe");
     dup2(pipes[1], STDERR_FILENO);
     void *core = dlopen(library, RTLD_NOW);
 
@@ -234,30 +239,30 @@ static void start(const char *library, const char *effect, int *reader)
     CHECK(start_flat(string, folder, "c", message, sizeof message) == TW_OK, "%s", message);
     CHECK(start_flat(string, folder, "c", message, sizeof message) == TW_E_ALREADY, "a second start: %s", message);
     dup2(saved, STDERR_FILENO);
-    *reader = pipes[0];
-    audits(*reader);
+    audits(pipes[0]); /* the first line */
 }
 
 static int run(const char *library, const char *effect)
 {
     bool alert = strcmp(effect, "alert") == 0;
-    int reader;
+    int pipes[2];
 
-    start(library, effect, &reader);
+    open_pipe(pipes);
+    start(library, effect, pipes);
     for (size_t i = 0; i < ATTEMPTS; i++) {
         /* Each its own marker: two attempts must not be taken for a repeat of one. */
         snprintf(marker, sizeof marker, "%s/%zu", folder, i);
         snprintf(command, sizeof command, "touch %s", marker);
         errno = ENOTTY;
         int result = attempts[i].attempt();
-        unsigned count = audits(reader);
+        unsigned count = audits(pipes[0]);
 
         CHECK(result == (alert ? 0 : EACCES), "%s with %s gave %d", attempts[i].name, effect, result);
         CHECK((access(marker, F_OK) == 0) == alert, "%s with %s: the program %s", attempts[i].name, effect, alert ? "did not run" : "ran");
         CHECK(count == 1, "%s with %s: %u audits", attempts[i].name, effect, count);
         unlink(marker);
     }
-    CHECK(execl("/no/such/program", "x", (char *)NULL) == -1 && errno == ENOENT && audits(reader) == 0, "a file that is not there");
+    CHECK(execl("/no/such/program", "x", (char *)NULL) == -1 && errno == ENOENT && audits(pipes[0]) == 0, "a file that is not there");
     return test_end(effect);
 }
 
@@ -266,22 +271,24 @@ static void block(const char *library, size_t number)
 {
     int pipes[2], status = 0;
 
-    if (pipe(pipes) != 0)
-        exit(2);
+    open_pipe(pipes);
     snprintf(marker, sizeof marker, "%s/block-%zu", folder, number);
     snprintf(command, sizeof command, "touch %s", marker);
     pid_t child = fork();
 
     if (child == 0) {
-        int reader;
-
-        start(library, "block", &reader);
-        dup2(reader, pipes[0]);
+        start(library, "block", pipes);
         if (test_failed == 0)
             attempts[number].attempt();
         _exit(0);
     }
-    CHECK(waitpid(child, &status, 0) == child && status != 0, "%s with block: the environment goes on", attempts[number].name);
+    CHECK(waitpid(child, &status, 0) == child && (WIFEXITED(status) ? WEXITSTATUS(status) == 86 : WTERMSIG(status) == SIGKILL),
+          "%s with block: the environment ended with %x", attempts[number].name, (unsigned)status);
+    unsigned count = audits(pipes[0]);
+
+    CHECK(count == 1, "%s with block: %u audits", attempts[number].name, count);
+    close(pipes[0]);
+    close(pipes[1]);
     CHECK(access(marker, F_OK) != 0, "%s with block: the program ran", attempts[number].name);
 }
 

@@ -152,6 +152,27 @@ static int find(const char *string, const char *folder, const struct tw_policy *
     return result;
 }
 
+/* A file in a folder of the package, and by a link in the folder's place. */
+static void files_in_folders(const char *folder, const char *document, const char *hash)
+{
+    char packaged[512], string[1024], inside[4096], path[4096], moved[4096];
+    const struct tw_policy *policy = NULL;
+
+    snprintf(packaged, sizeof packaged, "{\"v\":1,\"file\":\"below/long.json\",\"sha256\":\"%s\"}", hash);
+    encode(packaged, string);
+    snprintf(inside, sizeof inside, "%s/below", folder);
+    snprintf(moved, sizeof moved, "%s/moved", folder);
+    snprintf(path, sizeof path, "%s/long.json", moved);
+    CHECK(mkdir(inside, 0700) == 0, "%s", inside);
+    put(inside, "long.json", document);
+    CHECK(find(string, folder, &policy) == TW_OK && strcmp(policy->rule, "in the file") == 0, "in a folder");
+    CHECK(rename(inside, moved) == 0 && symlink("moved", inside) == 0, "%s", moved);
+    CHECK(find(string, folder, &policy) == TW_E_FILE, "a link in the place of a folder");
+    unlink(inside);
+    unlink(path);
+    rmdir(moved);
+}
+
 static void files(void)
 {
     static const char document[] = "{\"v\":1,\"id\":{\"provider\":\"aws\"},\"console\":null,\"runtime\":{\"name\":\"in the file\"}}";
@@ -167,6 +188,7 @@ static void files(void)
     tw_sha256(document, strlen(document), digest);
     for (size_t i = 0; i < sizeof digest; i++)
         snprintf(hash + 2 * i, 3, "%02x", digest[i]);
+    files_in_folders(folder, document, hash);
     put(folder, "long.json", document);
     snprintf(packaged, sizeof packaged, "{\"v\":1,\"file\":\"long.json\",\"sha256\":\"%s\"}", hash);
     encode(packaged, string);
