@@ -26,6 +26,14 @@ def _library(root: Path, machine: str = platform.machine()) -> Path:
     return root / "twistlock" / f"libdefender-linux-{machine}.so"
 
 
+def _cut(size: Callable[[int], int]) -> Callable[[Path], object]:
+    def cut(root: Path) -> None:
+        data = _library(root).read_bytes()
+        _library(root).write_bytes(data[: size(len(data))])
+
+    return cut
+
+
 def _edited(policy: str, edit: Callable[[dict[str, Any]], Any]) -> str:
     document = json.loads(base64.b64decode(policy))
     edit(document)
@@ -49,6 +57,9 @@ def _baked(data: bytes) -> Callable[[Path], object]:
 FAILURES = [
     Failure("library missing", "missing", folder=lambda root: _library(root).unlink()),
     Failure("library of noise", "libdefender", folder=lambda root: _library(root).write_bytes(_NOISE)),
+    Failure("library cut in half", "damaged", folder=_cut(lambda size: size // 2)),
+    Failure("library without its last byte", "damaged", folder=_cut(lambda size: size - 1)),
+    Failure("library of its header", "damaged", folder=_cut(lambda size: 64)),
     Failure("library empty", "libdefender", folder=lambda root: _library(root).write_bytes(b"")),
     Failure(
         "library of another machine",

@@ -40,6 +40,15 @@ def refuse(why):
     _refusals.append(why)
 
 
+def refusing(why):
+    """Return a handler that fails every invocation."""
+
+    def handler(*_args, **_kwargs):
+        raise NotProtectedError("this function may not run unprotected, and %s" % why)
+
+    return handler
+
+
 def wrap(target):
     """Return a callable that stands for `target` in all but its identity."""
     if isinstance(target, (staticmethod, classmethod)):
@@ -74,7 +83,8 @@ def _flags(target):
         target = target.func
     if not hasattr(target, "__code__"):
         target = type(target).__call__
-    return getattr(getattr(target, "__code__", None), "co_flags", 0)
+    flags = getattr(getattr(target, "__code__", None), "co_flags", 0)
+    return flags if isinstance(flags, int) else 0
 
 
 def _plain(target):

@@ -31,8 +31,9 @@ def handler(function):
     try:
         return bootstrap.wrap(function)
     except Exception as error:
-        _complain("the handler can't be wrapped: %r" % (error,))
-        return function
+        reason = "the handler can't be wrapped: %r" % (error,)
+        _complain(reason)
+        return bootstrap.refusing(reason) if on_failure == "closed" else function
 
 
 def is_protected(candidate):
@@ -45,6 +46,8 @@ def _start():
     path = os.path.join(_FOLDER, _library())
     if not os.path.exists(path):
         raise OSError("its library is missing: %s" % path)
+    if not _is_whole(path):
+        raise OSError("its library is damaged: %s" % path)
     import ctypes
 
     # A call that gives the interpreter's lock away may wait for it behind busy threads: PyDLL keeps it.
@@ -79,6 +82,18 @@ def _library():
     if not libc:
         raise OSError("this Python's C library is not glibc (musl, as in Alpine images, is not supported)")
     return "libdefender-linux-%s.so" % system.machine
+
+
+def _is_whole(path):
+    """Tell whether the file ends where its ELF header says: the loader dies of a SIGBUS in one that was cut."""
+    with open(path, "rb") as library:
+        header = library.read(64)
+        size = library.seek(0, 2)
+    # e_shoff, e_shentsize and e_shnum: the table of sections, which linkers put last.
+    table, entry, count = (
+        int.from_bytes(header[start:end], "little") for start, end in ((40, 48), (58, 60), (60, 62))
+    )
+    return header[:4] == b"\x7fELF" and table + entry * count <= size
 
 
 def _complain(why):

@@ -148,10 +148,11 @@ class EveryKind(Case):
                 self.assertEqual(expected, found, name)
 
     def test_copied(self):
-        for name in ("plain", "partial", "application"):
+        for name in ("plain", "partial", "application", "slotted"):
             original, wrapped = self.wrap(name)
-            self.assertIs(type(copy.copy(original)), type(copy.copy(original)))
-            copy.deepcopy(wrapped)
+            for copied in (copy.copy(wrapped), copy.deepcopy(wrapped)):
+                self.assertIs(type(original), copied.__class__, name)
+                self.assertEqual(original(1, None), copied(1, None), name)
 
     def test_weakly_referenced(self):
         _, wrapped = self.wrap("plain")
@@ -357,6 +358,43 @@ class Refusing(Case):
             with self.assertRaisesRegex(bootstrap.NotProtectedError, "^the reason$"):
                 kinds.settle(wrapped({}, Context("r")))
         self.assertEqual([], TOLD)
+
+
+class Stubborn:
+    """Can't be wrapped: asking it what it has fails."""
+
+    def __getattr__(self, name):
+        raise ZeroDivisionError(name)
+
+    def __call__(self, event, context):
+        return {"got": event}
+
+
+class NotWrapped(Case):
+    def wrap_under(self, choice):
+        lines = []
+        chosen = mock.patch.object(twistlock.serverless, "on_failure", choice)
+        with chosen, mock.patch("os.write", lambda _, line: lines.append(line)):
+            wrapped = twistlock.serverless.handler(Stubborn())
+        self.assertEqual(1, len(lines))
+        self.assertRegex(lines[0], b"^defender: NOT PROTECTED: the handler can't be wrapped: ZeroDiv")
+        return wrapped
+
+    def test_runs_as_it_is_when_open(self):
+        self.assertEqual({"got": 1}, self.wrap_under("open")(1, None))
+
+    def test_refuses_when_closed(self):
+        refusing = self.wrap_under("closed")
+        self.assertRaisesRegex(bootstrap.NotProtectedError, "can't be wrapped", refusing, 1, None)
+
+    def test_flags_of_a_strange_code(self):
+        class Odd:
+            __code__ = mock.MagicMock()
+
+            def __call__(self, event, context):
+                return event
+
+        self.assertEqual(1, twistlock.serverless.handler(Odd())(1, None))
 
 
 class Module(Case):

@@ -70,23 +70,23 @@ def _execs():
     }
 
 
-def _posix_spawn(name, program, marker):
+def _posix_spawn(spawn, program, marker):
     child = ctypes.c_int()
     _, arguments, environment = touch(marker)
-    error = getattr(libc(), name)(ctypes.byref(child), program, None, None, arguments, environment)
+    error = spawn(ctypes.byref(child), program, None, None, arguments, environment)
     if error:
-        raise OSError(error, name)
+        raise OSError(error, "the call failed")
     return os.waitpid(child.value, 0)[1]
 
 
 @way
 def ctypes_posix_spawn(marker):
-    return _posix_spawn("posix_spawn", TOUCH.encode(), marker)
+    return _posix_spawn(libc().posix_spawn, TOUCH.encode(), marker)
 
 
 @way
 def ctypes_posix_spawnp(marker):
-    return _posix_spawn("posix_spawnp", b"touch", marker)
+    return _posix_spawn(libc().posix_spawnp, b"touch", marker)
 
 
 @way
@@ -100,6 +100,29 @@ def ctypes_dlsym(marker):
     library = libc()
     library.dlsym.restype, library.dlsym.argtypes = ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_char_p]
     address = library.dlsym(None, b"system")
+    return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_char_p)(address)(shell(marker).encode())
+
+
+@way
+def ctypes_older_version(marker):
+    """The symbol as programs know it that were linked long ago."""
+    library, text = libc(), ctypes.c_char_p
+    library.dlvsym.restype, library.dlvsym.argtypes = ctypes.c_void_p, [ctypes.c_void_p, text, text]
+    version = {"x86_64": b"GLIBC_2.2.5", "aarch64": b"GLIBC_2.17"}[platform.machine()]
+    address = library.dlvsym(None, b"posix_spawn", version)
+    place, texts = ctypes.c_void_p, ctypes.POINTER(text)
+    spawn = ctypes.CFUNCTYPE(ctypes.c_int, place, text, place, place, texts, texts)(address)
+    return _posix_spawn(spawn, TOUCH.encode(), marker)
+
+
+@way
+def ctypes_other_namespace(marker):
+    """A C library of its own beside the process's, as dlmopen loads it."""
+    library = libc()
+    library.dlmopen.restype = library.dlsym.restype = ctypes.c_void_p
+    library.dlsym.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+    handle = library.dlmopen(ctypes.c_long(-1), b"libc.so.6", os.RTLD_NOW)
+    address = library.dlsym(handle, b"system")
     return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_char_p)(address)(shell(marker).encode())
 
 

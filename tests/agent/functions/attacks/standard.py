@@ -126,6 +126,17 @@ def program_through_loader(marker):
     return subprocess.run([loader, TOUCH, marker]).returncode
 
 
+@way
+def program_through_descriptor(marker):
+    program = os.open(TOUCH, os.O_RDONLY)
+    return in_child(lambda: os.execv(f"/proc/self/fd/{program}", [TOUCH, marker]))
+
+
+@way
+def exec_in_thread(marker):
+    return in_child(lambda: in_thread(lambda: os.execv(TOUCH, [TOUCH, marker])))
+
+
 @ways("subprocess")
 def _subprocess():
     def command(marker):
@@ -146,6 +157,9 @@ def _subprocess():
         "passed_descriptors": lambda marker: subprocess.run(command(marker), pass_fds=(1,)).returncode,
         "preexec": lambda marker: subprocess.run(command(marker), preexec_fn=lambda: None).returncode,
         "new_session": lambda marker: subprocess.run(command(marker), start_new_session=True).returncode,
+        "process_group": lambda marker: subprocess.run(command(marker), process_group=0).returncode,
+        "umask": lambda marker: subprocess.run(command(marker), umask=0o22).returncode,
+        "user": lambda marker: subprocess.run(command(marker), user=os.getuid()).returncode,
         "folder": lambda marker: subprocess.run(command(marker), cwd="/").returncode,
         "no_environment": lambda marker: subprocess.run(command(marker), env={}).returncode,
         "thread": lambda marker: in_thread(lambda: subprocess.run(command(marker)).returncode),
