@@ -81,7 +81,17 @@ def star_imports(source: Source) -> list[Node]:
 
 def is_certain(source: Source, name: str) -> bool:
     """Whether `name` is bound whenever the module was run to its end."""
+    if any(_is_unbound_again(bound.node) for bound in bindings(source, name)):
+        return False
     return _block_binds(source, statements(source), name)
+
+
+def _is_unbound_again(node: Node) -> bool:
+    """Whether it is the name in `except ... as name`, which Python deletes behind the clause."""
+    parent = node.parent
+    while parent is not None and parent.type in ("as_pattern_target", "as_pattern"):
+        parent = parent.parent
+    return parent is not None and parent.type in ("except_clause", "except_group_clause")
 
 
 def _block_binds(source: Source, block: Iterable[Node], name: str) -> bool:

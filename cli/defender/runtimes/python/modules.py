@@ -85,7 +85,7 @@ def _find(archive: Archive, folder: str, name: str, runtime: str | None) -> str 
         if extensions:
             raise RewriteRefused(
                 "Python loads this compiled module for the handler, not a source file",
-                path=extensions[0],
+                path=min(extensions, key=lambda name: (".cpython-" not in name, ".abi3." not in name)),
                 hint="embed the package before it is compiled",
             )
         if _is_file(archive, f"{stem}.py"):
