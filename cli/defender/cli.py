@@ -77,7 +77,7 @@ def main() -> None:
         error.show()
         status = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("defender: interrupted, nothing was left behind", err=True)
+        click.echo("defender: interrupted; nothing half-written was left", err=True)
         status = 130
     except BrokenPipeError:
         # Whoever read our output went away; Python would complain again when it flushes at exit.

@@ -35,11 +35,12 @@ def _replace(new: Path, target: Target) -> None:
     """Two renames, where no exchange is possible: a kill between them leaves the old under another name."""
     with temporary_beside(target.path, folder=True) as old:
         old.rmdir()
-        target.path.rename(old)
         try:
+            target.path.rename(old)
             publish(new, target.path, durable=target.durable)
         except BaseException:
-            old.rename(target.path)
+            if os.path.lexists(old) and not os.path.lexists(target.path):
+                old.rename(target.path)
             raise
 
 

@@ -77,10 +77,19 @@ def temporary_beside(path: Path, *, folder: bool = False) -> Iterator[Path]:
 def remove(path: Path) -> None:
     """Delete a file, a link, or a folder with all that it holds, also what is read-only.
 
-    What can't be deleted stays, and so does what links point to.
+    What can't be deleted stays, and so does what links point to. An interruption comes afterwards.
     """
+    try:
+        _remove(path)
+    except KeyboardInterrupt:
+        _remove(path)
+        raise
+
+
+def _remove(path: Path) -> None:
     if path.is_symlink() or not path.is_dir():
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.unlink()
         return
     for folder, _, _ in os.walk(path):
         with contextlib.suppress(OSError):
@@ -165,7 +174,11 @@ def publish(temporary: Path, target: Path, *, durable: bool) -> None:
         sync(temporary)
     temporary.replace(target)
     if durable and os.name == "posix":
-        sync(target.parent)
+        try:
+            sync(target.parent)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise PackageError(f"was written, and may not survive a power cut: {reason}", path=target) from error
 
 
 def sync(path: Path) -> None:
