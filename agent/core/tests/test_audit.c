@@ -114,6 +114,52 @@ static void children(int reader)
     CHECK(lines(text) == 1 && strstr(text, "/bin/child") != NULL, "a child without descriptors: %s", text);
 }
 
+/* Another stream of the same kind has taken the descriptors' numbers: it is none of ours. */
+static void taken_descriptors(int reader)
+{
+    const char *const argv[] = {"taken", NULL};
+    int other[2], status = -1;
+
+    CHECK(pipe(other) == 0 && fcntl(other[0], F_SETFL, O_NONBLOCK) == 0, "pipe");
+    pid_t child = fork();
+
+    if (child == 0) {
+        for (int i = 64; i < 1024; i++)
+            if (fcntl(i, F_GETFD) >= 0)
+                dup2(other[1], i);
+        dup2(other[1], STDERR_FILENO);
+        deny("/bin/taken", argv);
+        _exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0, "the child ended with %d", status);
+    tw_audit_invocation_end();
+    CHECK(lines(written(other[0])) == 0, "an audit in a stream of the function's own: %s", output);
+    CHECK(lines(written(reader)) == 1, "the audit is lost");
+    close(other[0]);
+    close(other[1]);
+}
+
+static void escaped(const char *string, const char *wanted)
+{
+    char buffer[256];
+    struct tw_text text = {.start = buffer, .size = sizeof buffer - 1};
+
+    tw_text_escaped(&text, string, 64);
+    buffer[text.length] = '\0';
+    CHECK(strcmp(buffer, wanted) == 0, "%s became %s", string, buffer);
+}
+
+static void escaping(void)
+{
+    escaped("a\"b\\c\n\x7f", "a\\\"b\\\\c\\u000a\\u007f");
+    escaped("\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80", "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80");
+    escaped("\xed\xa0\x80", "\\ufffd\\ufffd\\ufffd"); /* half of a surrogate pair */
+    escaped("\xc0\xaf", "\\ufffd\\ufffd");              /* overlong */
+    escaped("\xe0\x80\xaf", "\\ufffd\\ufffd\\ufffd");
+    escaped("\xf4\x90\x80\x80", "\\ufffd\\ufffd\\ufffd\\ufffd"); /* beyond Unicode */
+    escaped("\xe2\x82", "\\ufffd\\ufffd");              /* cut off */
+}
+
 int main(void)
 {
     struct tw_audit_identity identity = {"orders", "us-east-1", "aws", "the \"rule\"", "c"};
@@ -145,18 +191,25 @@ int main(void)
     tw_audit_invocation_begin("request-2");
     deny("/usr/bin/id", argv);
     CHECK(lines(written(pipes[0])) == 1, "another invocation tells it again");
+    deny("/usr/bin/id", argv);
+    tw_audit_invocation_end();
+    text = written(pipes[0]);
+    CHECK(lines(text) == 1 && strstr(text, "\"count\":1}") != NULL, "one repeat: %s", text);
+    tw_audit_invocation_end();
+    CHECK(lines(written(pipes[0])) == 0, "repeats are told once");
     truncation();
     text = written(pipes[0]);
     CHECK(lines(text) == 2 && all_json(text), "long lines: %s", text);
     tw_audit_invocation_end();
     written(pipes[0]);
     children(pipes[0]);
+    taken_descriptors(pipes[0]);
 
     char drained[1 << 16];
     size_t size = tw_audit_drain(drained, sizeof drained - 1);
 
     drained[size] = '\0';
-    CHECK(lines(drained) == 5 && all_json(drained), "the ring: %s", drained);
+    CHECK(lines(drained) == 6 && all_json(drained), "the ring: %s", drained);
     CHECK(tw_audit_drain(drained, sizeof drained) == 0, "drained once");
     for (unsigned i = 0; i < 3 * TW_AUDIT_RING; i++) {
         char name[32];
@@ -167,5 +220,6 @@ int main(void)
     CHECK(lines(written(pipes[0])) == 3 * TW_AUDIT_RING, "the ring turns, the lines are written");
     CHECK(tw_audit_drain(drained, 10) == 0, "no half lines");
     scrubbing();
+    escaping();
     return test_end("audit");
 }

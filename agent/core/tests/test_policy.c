@@ -193,6 +193,17 @@ static void files(void)
     snprintf(packaged, sizeof packaged, "{\"v\":1,\"file\":\"long.json\",\"sha256\":\"%s\"}", hash);
     encode(packaged, string);
     CHECK(find(string, folder, &policy) == TW_OK && strcmp(policy->rule, "in the file") == 0, "packaged");
+    /* Each half of each byte of the digest counts. */
+    for (size_t i = 0; i < 64; i++) {
+        char *digit = strstr(packaged, hash) + i;
+        char before = *digit;
+
+        *digit = before == '0' ? '1' : '0';
+        encode(packaged, string);
+        CHECK(find(string, folder, &policy) == TW_E_FILE, "digit %zu of the hash", i);
+        *digit = before;
+    }
+    encode(packaged, string);
     put(folder, "policy.json", packaged);
     CHECK(find(NULL, folder, &policy) == TW_E_DOCUMENT, "a baked policy that names another file");
     put(folder, "long.json", "{}");
