@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from defender.runtimes import RECOGNISED, REGISTRY, family_of, runtime
 
 ROOT = Path(__file__).parents[2]

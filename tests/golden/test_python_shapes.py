@@ -1,6 +1,6 @@
-"""Modules made of random statements: the rewritten one binds what the original binds, its handler wrapped, or is refused.
+"""Modules of random statements: rewritten, they bind what the original binds, the handler wrapped, or are refused.
 
-The agent is a stand-in here that marks what it wraps; real interpreters and the real agent are test_python_proof's part.
+The agent is a stand-in that marks what it wraps; real interpreters and the real agent are test_python_proof's part.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import types
 from typing import Any
 
 import pytest
+from hypothesis import event, example, given, settings
+from hypothesis import strategies as st
+
 from defender.edits.splice import apply_splices, spans_after, without_spans
 from defender.errors import DefenderError, DetectionError, RewriteRefused
 from defender.runtimes.python import wrapping
-from hypothesis import event, example, given, settings
-from hypothesis import strategies as st
 
 HEADS = [
     "",

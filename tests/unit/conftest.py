@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ class MemoryArchive:
     files: Mapping[str, bytes]
     links: tuple[str, ...] = ()
     reads: list[str] = field(default_factory=list)
+    source: Path = Path("memory")
 
     @property
     def members(self) -> Mapping[str, Member]:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from defender.archive import open_archive
-from defender.errors import DetectionError, RewriteRefused
-from defender.runtimes.python.modules import Module, compiled_beside, resolve, split_handler
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
+from defender.archive import Archive, open_archive
+from defender.errors import DetectionError, RewriteRefused
+from defender.runtimes.python.modules import Module, compiled_beside, resolve, split_handler
 
 TAG = f"cpython-{sys.version_info[0]}{sys.version_info[1]}-x86_64-linux-gnu"
 RUNTIME = f"python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -70,21 +71,23 @@ def test_same_file_as_the_import_system(names: set[str], dotted: str) -> None:
         layout(folder, names)
         importlib.invalidate_caches()
         wanted = found_by_python(folder, dotted)
+        # A package above the handler may be what can't be edited.
+        above = [found_by_python(folder, dotted[: len(part)]) for part in ("a", "a.b")]
         with open_archive(folder) as archive:
-            try:
-                ours = resolve(archive, "", f"{dotted}.handler", RUNTIME)
-            except RewriteRefused as refused:
-                # A package above the handler may be what can't be edited; else it is the very file.
-                assert refused.path is not None
-                assert not refused.path.endswith(".py")
-                above = dotted.rpartition(".")[0]
-                loaded = {found_by_python(folder, above) if above else None, wanted}
-                top = found_by_python(folder, dotted.partition(".")[0])
-                assert refused.path in {*loaded, top}
-                return
-    assert (ours.path if ours else None) == wanted
-    if ours is not None:
-        assert ours.path.endswith(".py")
+            ours = answer(archive, f"{dotted}.handler")
+    if isinstance(ours, RewriteRefused):
+        assert ours.path in {wanted, *above}
+        assert not str(ours.path).endswith(".py")
+    else:
+        assert (ours.path if ours else None) == wanted
+        assert ours is None or ours.path.endswith(".py")
+
+
+def answer(archive: Archive, handler: str) -> Module | RewriteRefused | None:
+    try:
+        return resolve(archive, "", handler, RUNTIME)
+    except RewriteRefused as refused:
+        return refused
 
 
 @settings(max_examples=100, deadline=None)

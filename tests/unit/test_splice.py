@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from defender.edits.splice import Splice, apply_splices, in_order, spans_after, take_out, without_spans
-from defender.errors import RewriteRefused
 from hypothesis import given
 from hypothesis import strategies as st
+
+from defender.edits.splice import Splice, apply_splices, in_order, spans_after, take_out, without_spans
+from defender.errors import RewriteRefused
 
 BYTES = st.binary(max_size=60)
 
