@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import stat
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +22,7 @@ from defender.archive.folder_pack import pack
 from defender.archive.folder_write import write_copy
 from defender.archive.model import Advance, Change, Kind, Limits, Member, Restorable, Target
 from defender.archive.output import check_target
+from defender.archive.pieces import stamp
 from defender.archive.signatures import refuse_signed
 from defender.errors import PackageError, RewriteRefused
 
@@ -37,7 +39,9 @@ class FolderArchive:
         if roll_back(source):
             self.warnings = (f"{source}: an interrupted run was rolled back",)
         self._limits = limits
-        self._members = {member.name: member for member in _scan(source)}
+        found = _scan(source)
+        self._members = {name: _member(source, name, status) for name, status in found}
+        self._stamps = {name: stamp(status) for name, status in found}
 
     @property
     def members(self) -> Mapping[str, Member]:
@@ -56,12 +60,23 @@ class FolderArchive:
         if member.size > self._limits.member:
             raise PackageError(f"the file has {member.size:,} bytes, which is too many to edit", path=name)
         path = self.path(name)
+        if member.kind is Kind.FILE:
+            self._refuse_changed(name)
         if member.kind is Kind.SYMLINK and not path.resolve().is_relative_to(self.source.resolve()):
             raise PackageError("the link leads out of the package", path=name)
         try:
             return path.read_bytes()
         except OSError as error:
             raise PackageError(f"can't be read: {error.strerror or error}", path=path) from error
+
+    def _refuse_changed(self, name: str) -> None:
+        """Raise PackageError when a member was written to or replaced since the folder was scanned."""
+        try:
+            now = stamp(self.path(name).lstat())
+        except OSError as error:
+            raise PackageError(f"can't be read: {error.strerror or error}", path=self.path(name)) from error
+        if now != self._stamps[name]:
+            raise PackageError("the file changed while it was read", path=self.path(name), hint="run again")
 
     def refuse_edit(self, name: str) -> None:
         """Raise RewriteRefused where an edit would also change a file elsewhere, or a signed one."""
@@ -117,6 +132,9 @@ class FolderArchive:
         """Write the folder with its changes to the target, whole or not at all."""
         check_target(self.source, target)
         planned = self._planned().after(changes)
+        for name, member in self._members.items():
+            if member.kind is Kind.FILE and (name in planned.fresh or name not in planned.members):
+                self._refuse_changed(name)
         if target.as_zip:
             pack(self.source, planned, target, advance)
         elif target.in_place:
@@ -133,8 +151,8 @@ class FolderArchive:
         return None
 
 
-def _scan(root: Path) -> Iterator[Member]:
-    """All members below the folder, sorted by name; PackageError for what no package can hold."""
+def _scan(root: Path) -> list[tuple[str, os.stat_result]]:
+    """All members below the folder, sorted by name; PackageError for a folder that can't be listed."""
     stack = [""]
     found = []
     while stack:
@@ -148,13 +166,14 @@ def _scan(root: Path) -> Iterator[Member]:
             name = f"{prefix}{child.name}"
             if name == STAGE:
                 continue
-            found.append(_member(root, name, child.stat(follow_symlinks=False)))
-            if found[-1].kind is Kind.FOLDER:
+            found.append((name, child.stat(follow_symlinks=False)))
+            if child.is_dir(follow_symlinks=False):
                 stack.append(f"{name}/")
-    yield from sorted(found, key=lambda member: member.name)
+    return sorted(found, key=itemgetter(0))
 
 
 def _member(root: Path, name: str, status: os.stat_result) -> Member:
+    """One member; PackageError for what no package can hold."""
     kinds = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.FOLDER, stat.S_IFLNK: Kind.SYMLINK}
     kind = kinds.get(stat.S_IFMT(status.st_mode))
     if kind is None:

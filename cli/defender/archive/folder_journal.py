@@ -6,17 +6,24 @@ changed: the next run puts the old files back. Removing the journal is the one s
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 from defender.archive.folder_changes import PlannedFolder
-from defender.archive.folder_write import copy_file, write_file
+from defender.archive.folder_write import copy_file, sync_below, write_file
 from defender.archive.model import Kind, Member
-from defender.archive.output import remove, sync, write_failure
+from defender.archive.output import remove, sync, sync_last, write_failure
 from defender.errors import PackageError
+
+if sys.platform != "win32":
+    import fcntl
 
 STAGE = ".defender-stage"
 _JOURNAL = "journal.json"
@@ -51,17 +58,48 @@ def write_in_place(
         tuple(name for name in sorted(planned.members) if _is_new_folder(name, members, planned)),
         tuple(sorted((name for name in gone if members[name].kind is Kind.FOLDER), reverse=True)),
     )
-    stage = root / STAGE
+    with _alone(root):
+        _write(root, root / STAGE, journal, planned, durable=durable)
+
+
+@contextlib.contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Keep other runs out of the folder; PackageError while one is in it. A lock ends with its process."""
+    if sys.platform == "win32":
+        yield
+        return
+    descriptor = os.open(root, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno == errno.EWOULDBLOCK:
+                raise PackageError(
+                    "another run is changing this folder", path=root, hint="wait until it has ended"
+                ) from error
+            # Some network file systems have no locks; there the user has to see to it.
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _write(root: Path, stage: Path, journal: Journal, planned: PlannedFolder, *, durable: bool) -> None:
     try:
         _prepare(root, stage, journal, planned, durable=durable)
         _apply(root, stage, journal)
+        if durable and os.name == "posix":
+            for folder in dict.fromkeys((root, *((root / step.name).parent for step in journal.steps))):
+                if folder.is_dir():  # a step may have emptied it, which removes it
+                    sync(folder)
         (stage / _JOURNAL).unlink()
     except BaseException as error:
-        roll_back(root)
+        _roll_back(root, stage)
         if isinstance(error, OSError):
             raise write_failure(error, root) from error
         raise
     remove(stage)
+    if durable:
+        sync_last(root, root)
 
 
 def _is_new_folder(name: str, members: Mapping[str, Member], planned: PlannedFolder) -> bool:
@@ -85,8 +123,7 @@ def _prepare(root: Path, stage: Path, journal: Journal, planned: PlannedFolder, 
     draft = stage / "draft"
     write_file(draft, msgspec.json.encode(journal), 0o600)
     if durable:
-        for path in sorted(stage.rglob("*")):
-            sync(path)
+        sync_below(stage)
     draft.rename(stage / _JOURNAL)
     if durable:
         sync(stage)
@@ -111,6 +148,13 @@ def roll_back(root: Path) -> bool:
     Raises PackageError, and changes nothing more, when a file was edited since: the edit is its owner's.
     """
     stage = root / STAGE
+    if stage.is_symlink() or not stage.is_dir():
+        return False
+    with _alone(root):
+        return _roll_back(root, stage)
+
+
+def _roll_back(root: Path, stage: Path) -> bool:
     if stage.is_symlink() or not stage.is_dir():
         return False
     path = stage / _JOURNAL

@@ -13,7 +13,7 @@ from pathlib import Path
 from defender.archive.exchange import exchange
 from defender.archive.folder_changes import PlannedFolder
 from defender.archive.model import Advance, Kind, Target
-from defender.archive.output import copy_range, publish, sync, temporary_beside, write_all
+from defender.archive.output import copy_range, publish, sync, sync_last, temporary_beside, write_all
 from defender.errors import PackageError
 
 
@@ -22,13 +22,13 @@ def write_copy(source: Path, planned: PlannedFolder, target: Target, advance: Ad
     with temporary_beside(target.path, folder=True) as new:
         _fill(source, planned, new, advance)
         if target.durable:
-            for path in new.rglob("*"):
-                if path.is_file() and not path.is_symlink():
-                    sync(path)
+            sync_below(new)
         if not os.path.lexists(target.path):
             publish(new, target.path, durable=target.durable)
         elif not exchange(new, target.path):
             _replace(new, target)
+        elif target.durable:
+            sync_last(target.path.parent, target.path)
 
 
 def _replace(new: Path, target: Target) -> None:
@@ -68,6 +68,13 @@ def _fill(source: Path, planned: PlannedFolder, new: Path, advance: Advance | No
             shutil.copystat(old_path, path)
         else:
             path.chmod(0o755)
+
+
+def sync_below(folder: Path) -> None:
+    """Write a folder and all below it through to the disk."""
+    for path in (folder, *sorted(folder.rglob("*"))):
+        if not path.is_symlink() and (path.is_file() or os.name == "posix"):
+            sync(path)
 
 
 def write_file(path: Path, data: bytes, mode: int) -> None:

@@ -29,8 +29,16 @@ MANIFEST = Path("twistlock", "defender.json")
 def check_target(source: Path, target: Target) -> None:
     """Raise UsageError when the target may not be written: it is there, is the input, or lies in it.
 
-    A folder is replaced only by a folder, and only if defender made it.
+    A folder is replaced only by a folder, and only if defender made it; a device never is.
     """
+    try:
+        _check_target(source, target)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(f"the output can't be written: {reason}", path=target.path) from error
+
+
+def _check_target(source: Path, target: Target) -> None:
     path = target.path
     if not path.parent.is_dir():
         raise UsageError("the output's folder does not exist", path=path.parent)
@@ -41,10 +49,16 @@ def check_target(source: Path, target: Target) -> None:
     parent = path.parent.resolve()  # a link at `path` itself would be replaced, not followed
     if source.is_dir() and source.resolve() in (parent, *parent.parents):
         raise UsageError("the output lies inside the input", path=path, hint="choose another folder with -o")
-    if path.resolve() in source.resolve().parents:
+    if Path(os.path.realpath(path)) in source.resolve().parents:
         raise UsageError("the input lies inside the output", path=path, hint="choose another folder with -o")
-    if not (path.exists() or path.is_symlink()):
-        return
+    if os.path.lexists(path):
+        _refuse_replacing(source, target)
+
+
+def _refuse_replacing(source: Path, target: Target) -> None:
+    path = target.path
+    if not (path.is_file() or path.is_dir() or path.is_symlink()):
+        raise UsageError("the output is a device or the like, which is not replaced", path=path)
     if not target.force:
         raise UsageError("the output exists", path=path, hint="--force replaces it")
     if path.is_dir() and (target.as_zip or not source.is_dir()):
@@ -173,12 +187,19 @@ def publish(temporary: Path, target: Path, *, durable: bool) -> None:
     if durable:
         sync(temporary)
     temporary.replace(target)
-    if durable and os.name == "posix":
-        try:
-            sync(target.parent)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise PackageError(f"was written, and may not survive a power cut: {reason}", path=target) from error
+    if durable:
+        sync_last(target.parent, target)
+
+
+def sync_last(folder: Path, target: Path) -> None:
+    """Write a folder's names through, after which nothing is to come; PackageError says what is there."""
+    if os.name != "posix":
+        return  # Windows can't open folders
+    try:
+        sync(folder)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise PackageError(f"was written, and may not survive a power cut: {reason}", path=target) from error
 
 
 def sync(path: Path) -> None:
