@@ -126,6 +126,12 @@ def _family(archive: Archive, request: Request, wanted: list[DeclaredFunction], 
     able = [family for family in REGISTRY if _can_load(archive, family, handlers)]
     if len(able) == 1:
         return able[0]
+    if request.handlers:
+        raise DetectionError(
+            f"no supported runtime finds a file for {', '.join(map(repr, request.handlers))}",
+            path=archive.source,
+            hint="a Python handler is written file.function; --runtime python says more about it",
+        )
     raise _undetermined(archive, able, declared)
 
 

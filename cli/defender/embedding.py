@@ -18,7 +18,17 @@ from defender import __version__
 from defender import bundle as bundles
 from defender import manifest as manifests
 from defender import plan as plans
-from defender.archive import Add, Archive, Change, Drop, Replace, Target, open_archive, platform_warnings
+from defender.archive import (
+    Add,
+    Archive,
+    Change,
+    Drop,
+    Replace,
+    Target,
+    open_archive,
+    platform_warnings,
+    relative,
+)
 from defender.bundle import Bundle
 from defender.detect import detect
 from defender.iac import Declared
@@ -144,7 +154,7 @@ class _Work:
             functions=tuple(
                 ProtectedFunction(
                     handler=Handler(one.handler, one.handler),
-                    file=manifests.relative(one.file, root),
+                    file=relative(one.file, root),
                     name=one.name,
                     runtime=one.runtime,
                 )
@@ -152,15 +162,15 @@ class _Work:
                 if one.task_root == root
             ),
             changed=tuple(manifests.changed_file(change, root) for change in edited),
-            added=tuple(OtherFile(manifests.relative(new.path, root), self._hash(new)) for new in added),
+            added=tuple(OtherFile(relative(new.path, root), self._hash(new)) for new in added),
             dropped=tuple(
-                OtherFile(manifests.relative(drop.path, root), manifests.sha256(self.archive.read(drop.path)))
+                OtherFile(relative(drop.path, root), manifests.sha256(self.archive.read(drop.path)))
                 for drop in dropped
             ),
         )
         names = [change.path for change in edited] + [drop.path for drop in dropped]
         yield Add(posixpath.join(root, manifests.NAME), manifests.to_json(manifest))
-        yield Add(posixpath.join(root, manifests.BACKUP), self.archive.backup(names))
+        yield Add(posixpath.join(root, manifests.BACKUP), self.archive.backup(names, root))
 
     def _home(self, path: str) -> str:
         """The deepest task root that holds a path, else the first."""

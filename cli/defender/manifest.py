@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from defender.archive import Change, Kind, Replace, Restorable, original_data
+from defender.archive import Change, Kind, Replace, Restorable, absolute, original_data, relative
 from defender.edits.splice import spans_after, take_out, without_spans
 from defender.errors import PackageError, RewriteRefused
 from defender.plan import FileChange
@@ -102,16 +102,6 @@ def changed_file(change: FileChange, task_root: str) -> ChangedFile:
     )
 
 
-def relative(path: str, task_root: str) -> str:
-    """A member's name as seen from the task root; names outside of it start with `../`."""
-    return posixpath.relpath(path, task_root or ".")
-
-
-def absolute(path: str, task_root: str) -> str:
-    """The member's name that `relative` came from."""
-    return posixpath.normpath(posixpath.join(task_root, path))
-
-
 def task_roots(archive: Restorable) -> tuple[str, ...]:
     """Folders of the archive that carry a manifest; "" is the archive itself."""
     return tuple(
@@ -168,7 +158,7 @@ def reversal(archive: Restorable) -> Reversal:
         undone = _Undone(archive, root, manifest, _backup(archive, root))
         restored, edited = undone.changed(notes)
         back = restored + undone.dropped(notes)
-        changes += archive.restore(undone.backup, back, undone.added(notes))
+        changes += archive.restore(undone.backup, back, undone.added(notes), root)
         changes += edited
     return Reversal(tuple(changes), tuple(notes))
 
@@ -208,7 +198,7 @@ class _Undone:
 
     def _agrees(self, path: str, entry: ChangedFile, now: bytes) -> bool:
         """Whether backup and file differ by the recorded insertions alone: the record may be forged."""
-        before = original_data(self.backup, path)
+        before = original_data(self.backup, relative(path, self.root))
         if sha256(before) != entry.before or _without(now, entry.insertions) != before:
             raise RewriteRefused(
                 "the backup does not hold what the manifest says",

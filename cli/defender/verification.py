@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from defender import bundle as bundles
 from defender import manifest as manifests
 from defender import policy as policies
-from defender.archive import Archive
+from defender.archive import Archive, absolute
 from defender.errors import DefenderError, PolicyError, VerificationFailed
 from defender.manifest import FOLDER, Manifest, ProtectedFunction
 from defender.protection import BAKED
@@ -75,7 +75,7 @@ def verify(archive: Archive, tw_policy: str | None) -> Verified:
 def _function(one: ProtectedFunction, root: str) -> Function:
     return Function(
         handler=one.handler.after,
-        file=manifests.absolute(one.file, root),
+        file=absolute(one.file, root),
         task_root=root,
         name=one.name,
         runtime=one.runtime,
@@ -87,7 +87,7 @@ def _files(archive: Archive, manifest: Manifest, root: str) -> Iterator[Finding]
     wanted = [(one.path, one.after, "edited file") for one in manifest.changed]
     wanted += [(one.path, one.sha256, "added file") for one in manifest.added]
     for relative, digest, kind in wanted:
-        path = manifests.absolute(relative, root)
+        path = absolute(relative, root)
         if path.startswith("../") or (path not in archive.members and relative.startswith("../")):
             continue  # lies outside of what was deployed
         if path not in archive.members:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import click
@@ -17,7 +18,7 @@ from defender.commands import choose, option, talk
 from defender.commands.output import targets, write_options
 from defender.commands.request import choice, request
 from defender.console import Console, Progress
-from defender.embedding import Options, Prepared
+from defender.embedding import Advance, Options, Prepared
 from defender.errors import DefenderError, UsageError
 from defender.removal import file_sha256
 from defender.report import Report, shared_environment
@@ -89,21 +90,20 @@ class _Run:
         self.options = options
         self.dry_run = dry_run
         self.jobs = jobs
+        self.interrupted = Event()
 
     def run(self, inputs: Sequence[Path], outputs: Sequence[Target]) -> int:
         """Exit code: 0, or the highest of those that the inputs ended with."""
         with ExitStack() as stack:
             prepared = [self._prepare(source, stack) for source in inputs]
-            environment = self._environment(prepared)
-            progress = stack.enter_context(Progress(self.console))
-            with ThreadPoolExecutor(self.jobs) as pool:
-                finish = partial(self._finish, progress)
-                reports = list(pool.map(finish, prepared, outputs))
+            self._refuse_different_environments(prepared)
+            finish = partial(self._finish, stack.enter_context(Progress(self.console)))
+            reports = list(self._spread(finish, prepared, outputs))
         for report in reports:
             self.console.summary(report)
             if self.dry_run:
                 self.console.diff(report)
-        self.console.results(reports, environment)
+        self.console.results(reports, shared_environment([one for one in reports if one.error is None]))
         return max((report.error.exit_code if report.error else 0 for report in reports), default=0)
 
     def _prepare(self, source: Path, stack: ExitStack) -> Prepared | Report:
@@ -112,16 +112,33 @@ class _Run:
         except DefenderError as error:
             return Report(command="embed", input=str(source), error=error)
 
-    def _environment(self, prepared: Sequence[Prepared | Report]) -> dict[str, str] | None:
-        """What goes to stdout as dotenv; without --json there can be only one environment."""
-        ready = [one.report for one in prepared if isinstance(one, Prepared)]
-        found = shared_environment(ready)
+    def _refuse_different_environments(self, prepared: Sequence[Prepared | Report]) -> None:
+        """What goes to stdout as dotenv can be one environment only; --json tells them apart."""
+        found = shared_environment([one.report for one in prepared if isinstance(one, Prepared)])
         if found is None and not self.console.as_json:
             raise UsageError(
                 "the functions need different environments, which dotenv lines can't tell apart",
                 hint="use --json, or --handler to embed one function at a time",
             )
-        return None if found is None else dict(found)
+
+    def _spread(
+        self,
+        finish: Callable[[Prepared | Report, Target], Report],
+        prepared: Sequence[Prepared | Report],
+        outputs: Sequence[Target],
+    ) -> Iterable[Report]:
+        """`finish` for every input, several at a time if that was asked for.
+
+        An interruption reaches the main thread alone; the others learn of it before they publish.
+        """
+        if self.jobs == 1:
+            return map(finish, prepared, outputs)
+        with ThreadPoolExecutor(self.jobs) as pool:
+            try:
+                return list(pool.map(finish, prepared, outputs))
+            except KeyboardInterrupt:
+                self.interrupted.set()
+                raise
 
     def _finish(self, progress: Progress, prepared: Prepared | Report, target: Target) -> Report:
         """Write one input; its failure must not keep the others from being written."""
@@ -130,10 +147,18 @@ class _Run:
         if self.dry_run:
             return replace(prepared.report, dry_run=True)
         try:
-            report = prepared.write(target, progress.of(str(target.path)))
+            report = prepared.write(target, self._advance(progress.of(str(target.path))))
         except DefenderError as error:
             return replace(prepared.report, error=error)
         return _with_hashes(report, target) if self.console.as_json else report
+
+    def _advance(self, show: Advance) -> Advance:
+        def advance(done: int, total: int) -> None:
+            if self.interrupted.is_set():
+                raise KeyboardInterrupt
+            show(done, total)
+
+        return advance
 
 
 def _with_hashes(report: Report, target: Target) -> Report:
