@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from defender import __version__
-from defender.errors import DefenderError
+from defender.errors import DefenderError, PackageError
 
 _COMMANDS = {
     "embed": "Protect functions: write a new package and the TW_POLICY string.",
@@ -80,10 +80,19 @@ def main() -> None:
         click.echo("defender: interrupted; nothing half-written was left", err=True)
         status = 130
     except BrokenPipeError:
-        # Whoever read our output went away; Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # whoever read it went away
         status = 1
+    except OSError as error:
+        # What reads and writes packages has its own messages: this is stdout, or a file that vanished.
+        click.echo(f"defender: {error.filename or 'output'}: {error.strerror or error}", err=True)
+        _discard_output()
+        status = PackageError.exit_code
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _discard_output() -> None:
+    """Python would complain again of what it can't write when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _end(signum: int, frame: FrameType | None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -45,11 +46,15 @@ def targets(
     if as_zip and in_place:
         raise UsageError("--zip and --in-place exclude each other")
     paths = [source if in_place else output or default(source, suffix, as_zip) for source in inputs]
-    seen: dict[Path, Path] = {}
+    seen: dict[str, Path] = {}
+    real = {os.path.realpath(source): source for source in inputs}
     for source, path in zip(inputs, paths, strict=True):
-        other = seen.setdefault(path.resolve(), source)
+        place = os.path.realpath(path)
+        other = seen.setdefault(place, source)
         if other is not source:
             raise UsageError(f"{other} and {source} would both be written to {path}")
+        if place in real and real[place] != source:
+            raise UsageError(f"the output of {source} would be {path}, which is an input too")
     return [
         Target(path=path, force=force, in_place=in_place, durable=durable, as_zip=as_zip) for path in paths
     ]
