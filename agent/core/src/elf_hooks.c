@@ -16,7 +16,7 @@ enum { SLOT = R_AARCH64_JUMP_SLOT, GLOBAL = R_AARCH64_GLOB_DAT, ABSOLUTE = R_AAR
 #error "no relocation types for this machine"
 #endif
 
-enum { PLACES = 2048, VERSIONS = 4, REALS = 96 };
+enum { PLACES = 2048, EXPORTS = 96, IMPORTS = 32, REALS = 192 };
 
 /* A word that holds a hook: a pointer of an object, or a symbol's value in the C library. */
 struct place {
@@ -28,6 +28,13 @@ struct place {
 struct real {
     uintptr_t address;
     void *hook;
+};
+
+/* The numbers of an object's symbols that are hooked; unknown: any symbol may be. */
+struct imports {
+    uint32_t numbers[IMPORTS];
+    size_t count;
+    bool unknown;
 };
 
 struct hooking {
@@ -70,40 +77,69 @@ static bool is_c_library(const struct tw_object *object)
     return false;
 }
 
+/* The symbols of a C library that are to become hooks. */
+struct exports {
+    ElfW(Sym) *symbols[EXPORTS];
+    void *hooks[EXPORTS];
+    size_t count;
+};
+
+static void find_exports(const struct hooking *hooking, const struct tw_object *object, struct exports *exports)
+{
+    exports->count = 0;
+    for (size_t i = 0; i < hooking->count; i++) {
+        ElfW(Sym) **found = exports->symbols + exports->count;
+        size_t versions = tw_object_exports(object, hooking->table[i].name, found, EXPORTS - exports->count);
+
+        while (versions-- > 0)
+            exports->hooks[exports->count++] = hooking->table[i].hook;
+    }
+}
+
 static void hook_export(struct hooking *hooking, const struct tw_object *object, ElfW(Sym) *symbol, void *hook)
 {
-    uintptr_t wanted = (uintptr_t)hook - object->base;
+    uintptr_t address = object->base + symbol->st_value;
 
-    if (symbol->st_value != wanted) {
-        uintptr_t address = object->base + symbol->st_value;
-
-        if (complete && hook_of_real(address) != NULL)
-            hooking->restored = true;
-        else if (real_count < REALS)
-            reals[real_count++] = (struct real){address, hook};
-        if (!tw_object_set_symbol(object, symbol, (uintptr_t)hook))
-            hooking->failed = true;
-    }
-    hooking->exports++;
-    remember(hooking, &symbol->st_value, wanted);
+    if (address == (uintptr_t)hook)
+        return;
+    if (complete && hook_of_real(address) != NULL)
+        hooking->restored = true;
+    else if (real_count < REALS)
+        reals[real_count++] = (struct real){address, hook};
+    atomic_store((_Atomic(ElfW(Addr)) *)&symbol->st_value, (uintptr_t)hook - object->base);
 }
 
 static void hook_exports(struct hooking *hooking, const struct tw_object *object)
 {
-    for (size_t i = 0; i < hooking->count && !hooking->failed; i++) {
-        ElfW(Sym) *found[VERSIONS];
-        size_t versions = tw_object_exports(object, hooking->table[i].name, found, VERSIONS);
+    struct exports exports;
+    const ElfW(Sym) *first = NULL, *last = NULL;
+    bool wrong = false;
 
-        for (size_t j = 0; j < versions; j++)
-            hook_export(hooking, object, found[j], hooking->table[i].hook);
+    find_exports(hooking, object, &exports);
+    for (size_t i = 0; i < exports.count; i++) {
+        ElfW(Sym) *symbol = exports.symbols[i];
+
+        first = first == NULL || symbol < first ? symbol : first;
+        last = last == NULL || symbol > last ? symbol : last;
+        wrong |= object->base + symbol->st_value != (uintptr_t)exports.hooks[i];
     }
+    if (wrong && !tw_object_open_symbols(object, first, last, true)) {
+        hooking->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < exports.count; i++) {
+        if (wrong)
+            hook_export(hooking, object, exports.symbols[i], exports.hooks[i]);
+        remember(hooking, &exports.symbols[i]->st_value, (uintptr_t)exports.hooks[i] - object->base);
+    }
+    if (wrong && !tw_object_open_symbols(object, first, last, false))
+        hooking->failed = true;
+    hooking->exports += exports.count;
 }
 
-/* The hook that a pointer should hold: by the name that it was linked by, or by the function that it holds. */
-static void *wanted(const struct hooking *hooking, const struct tw_object *object, const ElfW(Rela) *relocation,
-                    uintptr_t value)
+static void *hook_for(const struct hooking *hooking, const struct tw_object *object, size_t number)
 {
-    const ElfW(Sym) *symbol = &object->symbols[ELF64_R_SYM(relocation->r_info)];
+    const ElfW(Sym) *symbol = &object->symbols[number];
     const char *name = object->strings + symbol->st_name;
 
     /* A function of the object's own that only has the same name stays what it is. */
@@ -111,23 +147,46 @@ static void *wanted(const struct hooking *hooking, const struct tw_object *objec
         for (size_t i = 0; i < hooking->count; i++)
             if (hooking->table[i].name[0] == name[0] && strcmp(hooking->table[i].name, name) == 0)
                 return hooking->table[i].hook;
-    return hook_of_real(value);
+    return NULL;
+}
+
+/* Which of the object's symbols are hooked. Most objects use none, and need no further look. */
+static void find_imports(const struct hooking *hooking, const struct tw_object *object, struct imports *imports)
+{
+    size_t undefined = tw_object_undefined(object);
+
+    imports->unknown = undefined == 0;
+    imports->count = 0;
+    for (size_t i = 1; i < undefined && !imports->unknown; i++) {
+        if (hook_for(hooking, object, i) == NULL)
+            continue;
+        if (imports->count == IMPORTS)
+            imports->unknown = true;
+        else
+            imports->numbers[imports->count++] = (uint32_t)i;
+    }
+}
+
+static bool may_import(const struct imports *imports, uint32_t number)
+{
+    for (size_t i = 0; i < imports->count && !imports->unknown; i++)
+        if (imports->numbers[i] == number)
+            return true;
+    return imports->unknown;
 }
 
 static bool hook_pointer(struct hooking *hooking, const struct tw_object *object, const ElfW(Rela) *relocation, bool *open)
 {
-    uint32_t type = (uint32_t)ELF64_R_TYPE(relocation->r_info);
     uintptr_t place = object->base + relocation->r_offset;
+    void *hook = hook_for(hooking, object, ELF64_R_SYM(relocation->r_info));
 
-    if ((type != SLOT && type != GLOBAL && type != ABSOLUTE) || (type == ABSOLUTE && relocation->r_addend != 0) ||
-        !tw_object_holds(object, place, PT_LOAD, PF_W))
+    if (hook == NULL || !tw_object_holds(object, place, PT_LOAD, PF_W))
         return true;
     _Atomic(uintptr_t) *word = (_Atomic(uintptr_t) *)place;
     uintptr_t value = atomic_load(word);
-    /* A weak reference that found nothing stays empty: the object asks about it. */
-    void *hook = value == 0 ? NULL : wanted(hooking, object, relocation, value);
 
-    if (hook == NULL)
+    /* A weak reference that found nothing stays empty: the object asks about it. */
+    if (value == 0)
         return true;
     if (value != (uintptr_t)hook) {
         if (!*open && tw_object_holds(object, place, PT_GNU_RELRO, 0)) {
@@ -142,15 +201,29 @@ static bool hook_pointer(struct hooking *hooking, const struct tw_object *object
     return true;
 }
 
+/* Whether a relocation makes a pointer to a function whose symbol may be hooked. */
+static bool matters(const ElfW(Rela) *relocation, const struct imports *imports)
+{
+    uint32_t type = (uint32_t)ELF64_R_TYPE(relocation->r_info);
+
+    return (type == SLOT || type == GLOBAL || (type == ABSOLUTE && relocation->r_addend == 0)) &&
+           may_import(imports, (uint32_t)ELF64_R_SYM(relocation->r_info));
+}
+
 static void hook_pointers(struct hooking *hooking, const struct tw_object *object)
 {
+    struct imports imports;
     bool open = false;
 
     if (tw_object_holds(object, (uintptr_t)&hook_pointers, PT_LOAD, 0))
         return; /* ourselves */
+    find_imports(hooking, object, &imports);
+    if (imports.count == 0 && !imports.unknown)
+        return;
     for (size_t table = 0; table < 2; table++)
-        for (size_t i = 0; i < object->counts[table]; i++)
-            if (!hook_pointer(hooking, object, &object->tables[table][i], &open))
+        for (size_t i = table == 0 ? object->relative : 0; i < object->counts[table]; i++)
+            if (matters(&object->tables[table][i], &imports) &&
+                !hook_pointer(hooking, object, &object->tables[table][i], &open))
                 hooking->failed = true;
     if (open && !tw_object_protect(object, PROT_READ))
         hooking->failed = true;

@@ -2,7 +2,6 @@
 #include "elf_objects.h"
 
 #include <elf.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -40,6 +39,9 @@ static void read_entry(struct tw_object *object, const ElfW(Dyn) *entry)
         break;
     case DT_RELASZ:
         object->counts[0] = entry->d_un.d_val / sizeof(ElfW(Rela));
+        break;
+    case DT_RELACOUNT:
+        object->relative = entry->d_un.d_val;
         break;
     case DT_JMPREL:
         object->tables[1] = pointer;
@@ -124,21 +126,32 @@ size_t tw_object_exports(const struct tw_object *object, const char *name, ElfW(
     return count;
 }
 
-bool tw_object_set_symbol(const struct tw_object *object, ElfW(Sym) *symbol, uintptr_t value)
+size_t tw_object_undefined(const struct tw_object *object)
 {
-    uintptr_t size = (uintptr_t)sysconf(_SC_PAGESIZE), place = (uintptr_t)&symbol->st_value, page = place & ~(size - 1);
-    const ElfW(Phdr) *segment = segment_of(object, place, PT_LOAD, PF_R);
+    if (object->hashes == NULL)
+        return 0;
+    const uint32_t *bucket = object->hashes + 4 + object->hashes[2] * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
 
-    if (segment == NULL)
+    /* Symbols that are defined come last. A table without any does not say where they would begin. */
+    for (uint32_t i = 0; i < object->hashes[0]; i++)
+        if (bucket[i] != 0)
+            return object->hashes[1];
+    return 0;
+}
+
+bool tw_object_open_symbols(const struct tw_object *object, const ElfW(Sym) *first, const ElfW(Sym) *last, bool open)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)first & ~(page - 1);
+    uintptr_t end = ((uintptr_t)(last + 1) + page - 1) & ~(page - 1);
+    const ElfW(Phdr) *segment = segment_of(object, (uintptr_t)first, PT_LOAD, PF_R);
+
+    if (segment == NULL || segment_of(object, (uintptr_t)last, PT_LOAD, PF_R) != segment)
         return false;
     /* Old linkers put code behind the symbols, on the same page: it stays executable meanwhile. */
-    int before = PROT_READ | ((segment->p_flags & PF_X) != 0 ? PROT_EXEC : 0) |
-                 ((segment->p_flags & PF_W) != 0 ? PROT_WRITE : 0);
+    int protection = PROT_READ | ((segment->p_flags & PF_X) != 0 ? PROT_EXEC : 0) |
+                     ((segment->p_flags & PF_W) != 0 || open ? PROT_WRITE : 0);
 
-    if (mprotect((void *)page, size, before | PROT_WRITE) != 0)
-        return false;
-    atomic_store((_Atomic(ElfW(Addr)) *)place, value - object->base);
-    return mprotect((void *)page, size, before) == 0;
+    return mprotect((void *)start, end - start, protection) == 0;
 }
 
 bool tw_object_protect(const struct tw_object *object, int protection)

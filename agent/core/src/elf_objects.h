@@ -16,6 +16,7 @@ struct tw_object {
     const uint32_t *hashes;       /* DT_GNU_HASH; NULL when the object has none */
     const ElfW(Rela) *tables[2];
     size_t counts[2];
+    size_t relative; /* so many relocations at the front of the first table have no symbol */
 };
 
 /* Reads an object's dynamic section. Returns false when it has no symbols. */
@@ -27,8 +28,11 @@ bool tw_object_holds(const struct tw_object *object, uintptr_t address, uint32_t
 /* The functions that the object defines under a name, one for each version; returns how many are in `found`. */
 size_t tw_object_exports(const struct tw_object *object, const char *name, ElfW(Sym) **found, size_t size);
 
-/* Stores a value into a symbol's entry, whose page is read-only before and after. */
-bool tw_object_set_symbol(const struct tw_object *object, ElfW(Sym) *symbol, uintptr_t address);
+/* How many symbols, from the front, may be undefined; 0 when the object does not tell. */
+size_t tw_object_undefined(const struct tw_object *object);
+
+/* Opens the pages that hold the symbols from `first` to `last`, or gives them their segment's protection again. */
+bool tw_object_open_symbols(const struct tw_object *object, const ElfW(Sym) *first, const ElfW(Sym) *last, bool open);
 
 /* Opens the pages that the linker made read-only after relocation (PROT_READ | PROT_WRITE), or closes them again. */
 bool tw_object_protect(const struct tw_object *object, int protection);

@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct {
@@ -27,10 +29,11 @@ void tw_error_stream_open(pid_t main_process)
     struct stat status;
 
     stream.main_process = main_process;
-    /* A high number: programs that close "their" descriptors count up from three. */
-    stream.descriptor = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 512);
-    if (stream.descriptor < 0)
-        stream.descriptor = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 64);
+    /* Higher than the numbers that programs count up from three; below 64, since for more the kernel makes the table of
+     * descriptors anew, which takes a threaded process 10 ms. */
+    stream.descriptor = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 48);
+    if (stream.descriptor < 0) /* a limit below that */
+        stream.descriptor = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     if (stream.descriptor < 0 || fstat(stream.descriptor, &status) != 0)
         return;
     stream.device = status.st_dev;
@@ -47,13 +50,23 @@ static bool is_ours(int descriptor)
            status.st_ino == stream.inode;
 }
 
+/* Nobody may read the stream any more: the signal that this raises is not the function's, and would end it. */
 static bool write_to(int descriptor, const char *line, size_t length)
 {
+    static const struct timespec at_once = {0, 0};
+    sigset_t broken, before, pending;
     ssize_t written;
 
+    sigemptyset(&broken);
+    sigaddset(&broken, SIGPIPE);
+    sigpending(&pending);
+    sigprocmask(SIG_BLOCK, &broken, &before);
     do
         written = write(descriptor, line, length);
     while (written < 0 && errno == EINTR);
+    if (written < 0 && errno == EPIPE && !sigismember(&pending, SIGPIPE))
+        sigtimedwait(&broken, NULL, &at_once);
+    sigprocmask(SIG_SETMASK, &before, NULL);
     return written > 0;
 }
 
@@ -75,8 +88,10 @@ bool tw_error_stream_write(const char *line, size_t length)
 {
     if (is_ours(stream.descriptor))
         return write_to(stream.descriptor, line, length);
+    if (is_ours(STDERR_FILENO))
+        return write_to(STDERR_FILENO, line, length);
     if (tw_process_id() == stream.main_process)
-        return is_ours(STDERR_FILENO) && write_to(STDERR_FILENO, line, length);
+        return false;
     /* Opened anew, a file has a place of its own: the parent would write over our line. */
     int descriptor = stream.descriptor < 0 || stream.has_place ? -1 : parents_descriptor();
     bool done = is_ours(descriptor) && write_to(descriptor, line, length);
