@@ -1,6 +1,6 @@
 """Every golden case of Python, run by the real runtime: the protected function answers as the original does.
 
-Fifty events each, the case's own among them, which hold an exception nearly always.
+Fifty events each, the case's own among them, and some of other types, which raise an exception in every case.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytest
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "python"
 EVENTS = 50
+ODD: list[Any] = [None, "text", 7, []]
 DIFFERENT = {
     # A stale .pyc beside the handler goes, since it would hide the edited source, and with it what it answered.
     "bytecode-beside",
@@ -50,6 +51,7 @@ def test_answers_as_the_original(case: Path, functions: Any, policy: Any, tmp_pa
         handler = function["handler"]["before"]
         events = [it["event"] for it in facts["events"] if it.get("handler", handler) == handler]
         events += [{"n": number, "id": "i", "user": "u"} for number in range(EVENTS - len(events))]
+        events += ODD
         place = tmp_path / "task"
         answers = []
         for folder, text in ((case / "in", None), (tmp_path / "protected", policy("prevent"))):
@@ -62,6 +64,7 @@ def test_answers_as_the_original(case: Path, functions: Any, policy: Any, tmp_pa
             assert {kind for kind, _ in after} <= {"response", "error"}
         else:
             assert after == before
+            assert "error" in {kind for kind, _ in before}
 
 
 def _was_protected_by_hand(answers: list[tuple[str, Any]]) -> bool:
