@@ -401,3 +401,13 @@ def test_every_option_has_an_environment_variable() -> None:
     options = [parameter for parameter in found if parameter.param_type_name == "option"]
     assert len(options) > 20
     assert [option.name for option in options if not str(option.envvar).startswith("DEFENDER_")] == []
+
+
+def test_the_schema_in_the_package_is_the_models() -> None:
+    """Shipped for editors as it is; made anew by `policy new`, so the two must not differ."""
+    from importlib.resources import files
+
+    from defender.policy import schema
+
+    shipped = files("defender.policy").joinpath("defender.schema.json").read_text("utf-8")
+    assert shipped == schema.rendered()
