@@ -37,6 +37,7 @@ ATTEMPTS = {
     "object_call": SYSTEM,
     "constructor": SYSTEM,
     "other_namespace": SYSTEM,
+    "second_library_later": SYSTEM,
     "object_in_other_namespace": SYSTEM,
     "run_path": SYSTEM,
     "old_version": ERROR,
@@ -131,7 +132,7 @@ def check(outcome: tuple[int, bool, list[str]], attempt: str, effect: str) -> No
 def test_table_is_whole() -> None:
     table = SOURCE.read_text().split("} attempts[] = {")[1].split("};")[0]
     names = [part.split('"')[1] for part in table.split("{")[1:]]
-    assert sorted(names) == sorted([*ATTEMPTS, "stream_by_hand", "shell_there"])
+    assert sorted(names) == sorted([*ATTEMPTS, "stream_by_hand", "shell_there", "second_library"])
 
 
 @pytest.mark.parametrize("effect", ["prevent", "alert"])
@@ -159,6 +160,11 @@ def test_beside_a_library_that_stands_in_for_libcs(
 def test_attempt_without_file(attempt: str, run: Run) -> None:
     assert run("now", attempt, tw_policy("prevent")) == (ERROR, False, ["explicitlyDeniedProcess"])
     assert run("now", attempt, tw_policy("alert"))[::2] == (0, ["explicitlyDeniedProcess"])
+
+
+def test_a_second_c_library_goes_around_until_the_next_invocation(run: Run) -> None:
+    """The row of docs/security.md; what happens from the next invocation on is second_library_later."""
+    assert run("now", "second_library", tw_policy("prevent")) == (0, True, [])
 
 
 def test_each_script_of_a_chain_has_to_pass(run: Run) -> None:

@@ -24,12 +24,6 @@ struct place {
     uintptr_t value;
 };
 
-/* A function of the C library that a hook stands for. */
-struct real {
-    uintptr_t address;
-    void *hook;
-};
-
 /* The numbers of an object's symbols that are hooked; unknown: any symbol may be. */
 struct imports {
     uint32_t numbers[IMPORTS];
@@ -42,14 +36,13 @@ struct hooking {
     size_t count;
     bool remember; /* objects of other namespaces may go unnoticed: their places are not remembered */
     bool failed, restored;
-    size_t exports;
+    size_t exports, known; /* how many of libc's functions were found before */
 };
 
 static struct place places[PLACES];
-static struct real reals[REALS];
+static uintptr_t reals[REALS]; /* functions of the C library that hooks stand for */
 static size_t place_count, real_count;
 static unsigned long long seen_adds, seen_subs;
-static bool complete; /* all objects were hooked once: from then on libc's addresses are found nowhere */
 static atomic_flag busy = ATOMIC_FLAG_INIT;
 
 static void remember(const struct hooking *hooking, const void *word, uintptr_t value)
@@ -58,12 +51,13 @@ static void remember(const struct hooking *hooking, const void *word, uintptr_t 
         places[place_count++] = (struct place){word, value};
 }
 
-static void *hook_of_real(uintptr_t address)
+/* Whether somebody put one of libc's functions back: it was known when this look began. */
+static bool is_restored(const struct hooking *hooking, uintptr_t address)
 {
-    for (size_t i = 0; i < real_count; i++)
-        if (reals[i].address == address)
-            return reals[i].hook;
-    return NULL;
+    for (size_t i = 0; i < hooking->known; i++)
+        if (reals[i] == address)
+            return true;
+    return false;
 }
 
 /* Before glibc 2.34 some calls stood in libraries beside libc. */
@@ -102,10 +96,10 @@ static void hook_export(struct hooking *hooking, const struct tw_object *object,
 
     if (address == (uintptr_t)hook)
         return;
-    if (complete && hook_of_real(address) != NULL)
+    if (is_restored(hooking, address))
         hooking->restored = true;
     else if (real_count < REALS)
-        reals[real_count++] = (struct real){address, hook};
+        reals[real_count++] = address;
     atomic_store((_Atomic(ElfW(Addr)) *)&symbol->st_value, (uintptr_t)hook - object->base);
 }
 
@@ -194,7 +188,7 @@ static bool hook_pointer(struct hooking *hooking, const struct tw_object *object
                 return false;
             *open = true;
         }
-        hooking->restored |= complete && hook_of_real(value) != NULL;
+        hooking->restored |= is_restored(hooking, value);
         atomic_store(word, (uintptr_t)hook);
     }
     remember(hooking, word, (uintptr_t)hook);
@@ -255,11 +249,11 @@ static int visit_pointers(struct dl_phdr_info *info, size_t size, void *data)
 static void hook_all(struct hooking *hooking)
 {
     place_count = 0;
+    hooking->known = real_count;
     dl_iterate_phdr(visit_exports, hooking);
     if (hooking->failed || hooking->exports == 0)
         return;
     dl_iterate_phdr(visit_pointers, hooking);
-    complete = true;
 }
 
 bool tw_elf_hook(const struct tw_hook *table, size_t count)

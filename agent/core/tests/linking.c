@@ -129,6 +129,40 @@ static int object_in_other_namespace(void)
     return run(look_up(dlmopen(LM_ID_NEWLM, path_in_folder("object.so"), RTLD_NOW), "object_run"));
 }
 
+static int note_libc(struct dl_phdr_info *info, size_t size, void *data)
+{
+    (void)size;
+    if (strstr(info->dlpi_name, "/libc.so.6") != NULL)
+        snprintf(data, PATH_MAX, "%s", info->dlpi_name);
+    return 0;
+}
+
+/* The C library's file, copied: loaded beside the first it is a second one. */
+static void *second_c_library(void)
+{
+    char path[PATH_MAX] = "", buffer[1 << 16];
+    size_t size;
+
+    dl_iterate_phdr(note_libc, path);
+    FILE *from = fopen(path, "r"), *to = fopen(path_in_folder("second.so"), "w");
+
+    while (from != NULL && to != NULL && (size = fread(buffer, 1, sizeof buffer, from)) > 0)
+        fwrite(buffer, 1, size, to);
+    if (from == NULL || to == NULL || fclose(from) != 0 || fclose(to) != 0)
+        exit(3);
+    return dlopen(path_in_folder("second.so"), RTLD_NOW);
+}
+
+static int second_library(void) { return run(look_up(second_c_library(), "system")); }
+
+static int second_library_later(void)
+{
+    void *library = second_c_library();
+
+    begin("next");
+    return run(look_up(library, "system"));
+}
+
 /* The library lies where only this program's own run path leads. */
 static int run_path(void)
 {
@@ -281,6 +315,7 @@ static const struct {
 } attempts[] = {
     {"plain", plain}, {"private_name", private_name}, {"next_object", next_object}, {"object_call", object_call},
     {"constructor", constructor}, {"other_namespace", other_namespace},
+    {"second_library", second_library}, {"second_library_later", second_library_later},
     {"object_in_other_namespace", object_in_other_namespace}, {"run_path", run_path}, {"old_version", old_version},
     {"stream_by_hand", stream_by_hand}, {"script_of_script", script_of_script}, {"unknown_format", unknown_format},
     {"spawn_elsewhere", spawn_elsewhere}, {"shell_there", shell_there}, {"small_stack", small_stack},
