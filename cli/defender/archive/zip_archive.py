@@ -112,22 +112,23 @@ class ZipArchive:
             raise PackageError(
                 f"the archive inflates to {total:,} bytes, over {self._limits.total:,}", path=self.source
             )
-        directory, read_at, ratio = self._contents.directory, self._data.read_at, self._limits.ratio
-        for number, entry in enumerate(self._entries):
-            offset, name = entry.offset, entry.raw_name
-            if offset + LOCAL.size + len(name) > self._contents.end.at:
+        directory, extents, end = self._contents.directory, self._contents.extents, self._contents.end.at
+        read_at, ratio = self._data.read_at, self._limits.ratio
+        # Entries are taken apart here once: thousands of look-ups by name would take as long as the reading.
+        for number, (name, flags, method, _, packed, size, offset, _, at, _) in enumerate(self._entries):
+            start = offset + LOCAL.size + len(name)
+            if start > end:
                 raise self._bad(number, "its record lies outside of the file")
-            local = read_at(offset, LOCAL.size + len(name))
+            local = read_at(offset, start - offset)
             # Flags to length of name stand in both, in the same order; sizes only without descriptor.
-            same = local[6:28] == directory[entry.at + 8 : entry.at + 30] and local[:4] == b"PK\3\4"
-            if not (same and local[30:] == name) or entry.packed >= MAX32 or entry.size >= MAX32:
+            same = local[6:28] == directory[at + 8 : at + 30] and local[:4] == b"PK\3\4"
+            if not (same and local[30:] == name) or packed >= MAX32 or size >= MAX32:
                 self._check_slowly(number, local)
-            if entry.size != entry.packed and not entry.method and not entry.flags & ENCRYPTED:
+            if size != packed and not method and not flags & ENCRYPTED:
                 raise self._bad(number, "it is stored, and has two different sizes")
-            if entry.size >= _HARMLESS and entry.size > ratio * entry.packed:
+            if size >= _HARMLESS and size > ratio * packed:
                 raise self._bomb(number)
-            start = offset + LOCAL.size + len(name) + (local[28] | local[29] << 8)
-            if start + entry.packed > self._contents.extents[number]:
+            if start + (local[28] | local[29] << 8) + packed > extents[number]:
                 raise self._bad(number, "its data overlaps another member's or the directory")
 
     def _check_slowly(self, number: int, local: bytes) -> None:
