@@ -123,6 +123,14 @@ ACCEPTED = {
         runtime(DENY_ALL)[:-1] + ',"x":{"a":1,"a":2}}',
         runtime(DENY_ALL),
     ),
+    "unknown-keys-many": (
+        runtime(DENY_ALL)[:-1] + "".join(f',"a-key-of-a-later-version-{i}":{i}' for i in range(300)) + "}",
+        runtime(DENY_ALL),
+    ),
+    "unknown-keys-alike-up-to-nul": (
+        runtime(DENY_ALL)[:-1] + ',"x":1,"x\\u0000a":2,"x\\u0000b":3}',
+        runtime(DENY_ALL),
+    ),
     "unknown-key-long-number": (
         runtime(DENY_ALL)[:-1] + ',"x":' + "9" * 5000 + "}",
         runtime(DENY_ALL),

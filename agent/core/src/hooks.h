@@ -1,6 +1,7 @@
 /* Room "hooks": what was called, with what. A hook gathers facts, asks the judge and acts on the verdict.
  *
- * One table names every hooked call; the functions stand by section (process_calls.c) or by purpose (loader_calls.c).
+ * One table names every hooked call; the functions stand by kind in *_calls.c, what a section has in common in
+ * process_calls.c.
  * Where they are put, in the C library's symbols and in every object's pointers, is elf_hooks.c's matter.
  * Sections of the policy that are absent are not hooked. */
 #ifndef TW_HOOKS_H

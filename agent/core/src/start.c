@@ -2,6 +2,7 @@
 #include "audit.h"
 #include "defender.h"
 #include "hooks.h"
+#include "main_process.h"
 #include "text.h"
 
 #include <stdatomic.h>
@@ -73,6 +74,7 @@ static int enforce(const struct tw_policy *policy, const struct tw_options *opti
         return TW_E_SYSTEM;
     }
     if (processes) {
+        tw_main_process_note();
         tw_processes_set(&policy->processes);
         if (!tw_hooks_install(policy)) {
             tw_processes_set(NULL);

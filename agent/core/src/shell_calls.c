@@ -1,0 +1,87 @@
+/* The hooks of the calls that give a command to the shell: what is judged is the shell, with the command. */
+#define _GNU_SOURCE
+#include "arguments.h"
+#include "hooks.h"
+#include "program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef int system_function(const char *);
+typedef FILE *popen_function(const char *, const char *);
+typedef FILE *proc_open_function(FILE *, const char *, const char *);
+typedef int wordexp_function(const char *, wordexp_t *, int);
+
+static bool shell_denied(const char *command)
+{
+    const char *const argv[] = {"sh", "-c", command, NULL};
+    struct tw_program_call call = {.folder = AT_FDCWD, .path = "/bin/sh"};
+
+    return tw_process_denied(&call, argv);
+}
+
+/* A copy of `command`, unless it is longer than copies may be. */
+#define OWN_COMMAND(own, command)                                                             \
+    size_t own##_size = (command) == NULL ? 0 : strnlen(command, TW_ARGUMENTS_LARGEST);       \
+    char own##_memory[own##_size < TW_ARGUMENTS_LARGEST ? own##_size + 1 : 1];                \
+    const char *own = own_command(command, own##_memory, own##_size)
+
+static const char *own_command(const char *command, char *memory, size_t size)
+{
+    if (command == NULL || size == TW_ARGUMENTS_LARGEST)
+        return command;
+    memcpy(memory, command, size);
+    memory[size] = '\0';
+    return memory;
+}
+
+int tw_system(const char *command)
+{
+    OWN_COMMAND(own, command);
+
+    /* NULL asks whether there is a shell, which libc finds out by starting one. */
+    if (shell_denied(own != NULL ? own : "exit 0")) {
+        errno = EACCES;
+        return own == NULL ? 0 : 127 << 8; /* as when libc's child can't execute the shell: it ended with 127 */
+    }
+    return TW_REAL(system, system_function)(own);
+}
+
+static bool stream_denied(const char *command)
+{
+    if (command == NULL || !shell_denied(command))
+        return false;
+    errno = EACCES;
+    return true;
+}
+
+FILE *tw_popen(const char *command, const char *mode)
+{
+    OWN_COMMAND(own, command);
+
+    return stream_denied(own) ? NULL : TW_REAL(popen, popen_function)(own, mode);
+}
+
+FILE *tw_proc_open(FILE *stream, const char *command, const char *mode)
+{
+    OWN_COMMAND(own, command);
+
+    return stream_denied(own) ? NULL : TW_REAL(_IO_proc_open, proc_open_function)(stream, own, mode);
+}
+
+int tw_wordexp(const char *words, wordexp_t *expansion, int flags)
+{
+    /* Only a command substitution starts a shell. libc itself tells whether there is one. */
+    if (words != NULL && (strchr(words, '`') != NULL || strstr(words, "$(") != NULL) && (flags & WRDE_NOCMD) == 0) {
+        wordexp_t trial;
+        int result = TW_REAL(wordexp, wordexp_function)(words, &trial, WRDE_NOCMD | (flags & WRDE_UNDEF));
+
+        if (result == 0)
+            wordfree(&trial);
+        if (result == WRDE_CMDSUB && shell_denied(words))
+            return WRDE_CMDSUB;
+    }
+    return TW_REAL(wordexp, wordexp_function)(words, expansion, flags);
+}

@@ -1,0 +1,196 @@
+/* Ways to have something else judged than what starts, or to let an audit do harm.
+ *
+ *     hardening LIBRARY FOLDER ATTEMPT      starts the core with TW_POLICY, tries one, prints what it gave
+ *
+ * The program that is started makes FOLDER/marker. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char marker[512];
+static char *arguments[] = {"touch", marker, NULL};
+
+static int reap(pid_t child)
+{
+    int status = -1;
+
+    return waitpid(child, &status, 0) == child ? status : -1;
+}
+
+/* A program needs no descriptor to start; the one that is started here needs some. */
+static int no_descriptors(void)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        struct rlimit none = {0, 64};
+
+        setrlimit(RLIMIT_NOFILE, &none);
+        execve("/bin/touch", arguments, environ);
+        int error = errno;
+
+        _exit(error);
+    }
+    return reap(child);
+}
+
+/* The kernel reads the first line of a script that its caller may not read: here one that runs its own name. */
+static int unreadable_script(void)
+{
+    char script[600];
+
+    snprintf(script, sizeof script, "x;touch marker");
+    FILE *file = fopen(script, "w");
+
+    if (file == NULL || fputs("#!/bin/sh -c\n", file) < 0 || fclose(file) != 0 || chmod(script, 0111) != 0)
+        return -2;
+    pid_t child = fork();
+
+    if (child == 0) {
+        if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+            _exit(100);
+        execl(script, script, (char *)NULL);
+        _exit(errno);
+    }
+    return reap(child);
+}
+
+/* The name is that of an allowed program here, and of another one where the child goes. */
+static int other_folder(void)
+{
+    posix_spawn_file_actions_t actions;
+    pid_t child;
+
+    if (mkdir("there", 0755) != 0 || symlink("/bin/true", "touch") != 0 || symlink("/bin/touch", "there/touch") != 0)
+        return -2;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addchdir_np(&actions, "there");
+    int error = posix_spawn(&child, "./touch", &actions, NULL, arguments, environ);
+
+    posix_spawn_file_actions_destroy(&actions);
+    return error != 0 ? error : reap(child);
+}
+
+/* The descriptor's number means an allowed program here, and another one in the child. */
+static int other_descriptor(void)
+{
+    posix_spawn_file_actions_t actions;
+    pid_t child;
+    int allowed = open("/bin/true", O_RDONLY), other = open("/bin/touch", O_RDONLY);
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", allowed);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, other, allowed);
+    int error = posix_spawn(&child, path, &actions, NULL, arguments, environ);
+
+    posix_spawn_file_actions_destroy(&actions);
+    return error != 0 ? error : reap(child);
+}
+
+static char harmless[] = "aaaaaaa+tcp://pool", telling[] = "stratum+tcp://pool", changing[sizeof harmless];
+static volatile int done;
+
+static void *change(void *ignored)
+{
+    while (!done) {
+        memcpy(changing, telling, sizeof telling);
+        memcpy(changing, harmless, sizeof harmless);
+    }
+    return ignored;
+}
+
+/* Another thread exchanges an argument all the time. Returns how often a miner's came through. */
+static int changing_arguments(void)
+{
+    pthread_t thread;
+    int through = 0;
+
+    memcpy(changing, harmless, sizeof harmless);
+    if (pthread_create(&thread, NULL, change, NULL) != 0)
+        return -2;
+    for (int i = 0; i < 300; i++) {
+        posix_spawn_file_actions_t actions;
+        char *argv[] = {"echo", changing, NULL}, output[64] = "";
+        int pipes[2];
+        pid_t child;
+
+        if (pipe(pipes) != 0)
+            return -2;
+        posix_spawn_file_actions_init(&actions);
+        posix_spawn_file_actions_adddup2(&actions, pipes[1], STDOUT_FILENO);
+        int error = posix_spawn(&child, "/bin/echo", &actions, NULL, argv, environ);
+
+        close(pipes[1]);
+        if (error == 0) {
+            if (read(pipes[0], output, sizeof output - 1) > 0)
+                through += strncmp(output, telling, strlen(telling)) == 0;
+            reap(child);
+        }
+        close(pipes[0]);
+        posix_spawn_file_actions_destroy(&actions);
+    }
+    done = 1;
+    pthread_join(thread, NULL);
+    return through;
+}
+
+/* Nobody reads stderr any more, and the child has the default action for the signal. */
+static int broken_stream(void)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        signal(SIGPIPE, SIG_DFL);
+        execve("/bin/touch", arguments, environ);
+        _exit(errno);
+    }
+    return reap(child);
+}
+
+static const struct {
+    const char *name;
+    int (*attempt)(void);
+} attempts[] = {
+    {"no_descriptors", no_descriptors},     {"unreadable_script", unreadable_script}, {"other_folder", other_folder},
+    {"other_descriptor", other_descriptor}, {"changing_arguments", changing_arguments}, {"broken_stream", broken_stream},
+};
+
+int main(int count, char **values)
+{
+    char message[256];
+    int pipes[2];
+    int (*start)(const char *, const char *, const char *, char *, size_t);
+
+    if (count != 4 || chdir(values[2]) != 0 || pipe(pipes) != 0)
+        return 2;
+    snprintf(marker, sizeof marker, "%s/marker", values[2]);
+    void *library = dlopen(values[1], RTLD_NOW);
+
+    if (library == NULL)
+        return 2;
+    *(void **)&start = dlsym(library, "tw_start_flat");
+    if (strcmp(values[3], "broken_stream") == 0)
+        dup2(pipes[1], STDERR_FILENO);
+    if (start(getenv("TW_POLICY"), values[2], "c", message, sizeof message) != 0)
+        return 3;
+    close(pipes[0]);
+    close(pipes[1]);
+    for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++)
+        if (strcmp(attempts[i].name, values[3]) == 0) {
+            printf("%d\n", attempts[i].attempt());
+            return 0;
+        }
+    return 4;
+}
