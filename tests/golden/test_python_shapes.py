@@ -54,6 +54,9 @@ BINDINGS = [
     "while True:\n    handler = made('while')\n    break\n",
     "with context(made('with')) as handler: pass\n",
     "with context(1):\n    handler = made('inside')\n",
+    "with suppress(NameError):\n    missing\n    handler = made('skipped')\n",
+    "try:\n    raise ExceptionGroup('', [ValueError()])\n    handler = 1\nexcept* ValueError:\n    pass\n",
+    "missing = False and (handler := 1)\n",
     "(handler := made('walrus'))\n",
     "seen = [handler := made(x) for x in 'ab']\n",
     "match [made('matched')]:\n    case [handler]:\n        pass\n",
@@ -149,7 +152,7 @@ def run(source: bytes) -> tuple[dict[str, Any], list[str]]:
         "__builtins__": {**vars(builtins), "__import__": load, "note": happened.append, "flag": True},
         "__name__": "app",
     }
-    space["__builtins__"].update(made=Tagged, tag=tag, context=context)
+    space["__builtins__"].update(made=Tagged, tag=tag, context=context, suppress=contextlib.suppress)
     code = compile(source, "app.py", "exec", dont_inherit=True)
     exec(code, space)
     return {name: value for name, value in space.items() if name != "__builtins__"}, happened
@@ -218,7 +221,9 @@ NEVER_BOUND = {
 NEVER_BOUND |= {
     "try:\n    raise ValueError\nexcept ValueError as handler:\n    pass\n",
     "import impl.handler\n",
+    "missing = False and (handler := 1)\n",
 }
+NEVER_BOUND |= {binding for binding in BINDINGS if "suppress" in binding or "except*" in binding}
 
 
 @pytest.mark.parametrize("binding", BINDINGS, ids=range(len(BINDINGS)))

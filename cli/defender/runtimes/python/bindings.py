@@ -99,26 +99,30 @@ def _block_binds(source: Source, block: Iterable[Node], name: str) -> bool:
 
 
 def _statement_binds(source: Source, statement: Node, name: str) -> bool:
-    """Whether running this statement to its end leaves `name` bound, whichever way it takes."""
-    if statement.type in ("for_statement", "while_statement", "match_statement"):
+    """Whether running this statement to its end leaves `name` bound, whichever way it takes.
+
+    Not so for loops, and for `with`, which may swallow an exception of its body.
+    """
+    if statement.type in ("for_statement", "while_statement", "match_statement", "with_statement"):
         return False
-    clauses = [node for node in statement.named_children if node.type.endswith("_clause")]
-    blocks = [node for node in statement.named_children if node.type == "block"]
-    if statement.type in ("if_statement", "try_statement", "with_statement"):
-        bound = {
-            node.type: [_block_binds(source, _inner(one), name) for one in clauses if one.type == node.type]
-            for node in clauses
-        }
-        body = all(_block_binds(source, block.named_children, name) for block in blocks)
-        if statement.type == "if_statement":
-            branches = bound.get("elif_clause", []) + bound.get("else_clause", [False])
-            return body and all(branches)
-        if statement.type == "try_statement":
-            body = body or any(bound.get("else_clause", []))
-            handled = all(bound.get("except_clause", []))
-            return any(bound.get("finally_clause", [])) or (body and handled)
-        return body
+    if statement.type in ("if_statement", "try_statement"):
+        binds: dict[str, list[bool]] = {}
+        for clause in statement.named_children:
+            if clause.type == "block" or clause.type.endswith("_clause"):
+                block = clause.named_children if clause.type == "block" else _inner(clause)
+                binds.setdefault(clause.type, []).append(_block_binds(source, block, name))
+        return _if_binds(binds) if statement.type == "if_statement" else _try_binds(binds)
     return any(name_of(source, target) == name for target in _targets_in(statement))
+
+
+def _if_binds(binds: dict[str, list[bool]]) -> bool:
+    return all(binds["block"] + binds.get("elif_clause", []) + binds.get("else_clause", [False]))
+
+
+def _try_binds(binds: dict[str, list[bool]]) -> bool:
+    body = any(binds["block"] + binds.get("else_clause", []))
+    handled = all(binds.get("except_clause", []) + binds.get("except_group_clause", []))
+    return any(binds.get("finally_clause", [])) or (body and handled)
 
 
 def _inner(clause: Node) -> list[Node]:
@@ -126,9 +130,11 @@ def _inner(clause: Node) -> list[Node]:
 
 
 def _targets_in(statement: Node) -> Iterator[Node]:
+    """What the statement binds in any case; an assignment expression may be skipped, as in `x and (y := z)`."""
     if statement.type != "delete_statement":
         for node in walk(statement, _in_module_scope):
-            yield from targets(node)
+            if node.type != "named_expression":
+                yield from targets(node)
 
 
 def _in_module_scope(node: Node) -> bool:

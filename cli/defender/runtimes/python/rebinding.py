@@ -95,7 +95,7 @@ class _Own:
             return None if self._only_reads(node) else "vars() of the module itself may be changed"
         if called in ("sys.modules.update", "sys.modules.__setitem__"):
             return "the module may replace itself in sys.modules"
-        if called.endswith("__setattr__") and self._is_own_module(node):
+        if called.endswith("__setattr__") and any(map(self._is_own_module, (node, *arguments))):
             return "__setattr__ on the module itself"
         return None
 
@@ -112,10 +112,11 @@ class _Own:
         return None
 
     def _dictionary(self, node: Node) -> str | None:
-        """`module.__dict__`, wherever it is used."""
-        if not self._is_own_module(node.named_children[0]) or self._only_reads(node):
+        """`module.__dict__`, and what functions and frames call their globals, wherever it is used."""
+        attribute = self._text(node.named_children[-1])
+        if attribute == "__dict__" and not self._is_own_module(node.named_children[0]):
             return None
-        return "the module's __dict__ may be changed"
+        return None if self._only_reads(node) else f"the module's {attribute} may be changed"
 
     def _attribute(self, node: Node) -> str | None:
         owner, attribute = node.named_children[0], node.named_children[-1]

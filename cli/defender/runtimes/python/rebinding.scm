@@ -8,4 +8,4 @@
 (assignment left: (identifier) @alias right: (_))
 (import_statement name: (_) @import)
 (import_from_statement name: (_) @import)
-((attribute attribute: (identifier) @_name) @dictionary (#eq? @_name "__dict__"))
+((attribute attribute: (identifier) @_name) @dictionary (#any-of? @_name "__dict__" "__globals__" "f_globals"))
