@@ -65,6 +65,28 @@ def two_ends() -> bytes:
     return head + end[:20] + struct.pack("<H", len(end)) + end
 
 
+def in_sizes(packed: int | None, size: int, method: int = 0) -> bytes:
+    """The sample with other sizes, and method, in record and directory alike."""
+    data = good()
+    first = data.index(b"PK\1\2")
+    for at in (18, first + 20):
+        if packed is not None:
+            data = patched(data, at, struct.pack("<I", packed))
+        data = patched(data, at + 4, struct.pack("<I", size))
+        data = patched(data, at - 10, struct.pack("<H", method))
+    return data
+
+
+def two_directories() -> bytes:
+    """A ZIP64 end that names another directory than the classic one: readers pick different files."""
+    data = good()
+    end = data.rindex(b"PK\5\6")
+    count, size, offset = 1, end - data.index(b"PK\1\2"), 0
+    wide = b"PK\6\6" + struct.pack("<Q2H2I4Q", 44, 45, 45, 0, 0, count, count, size, offset)
+    locator = b"PK\6\7" + struct.pack("<IQI", 0, end, 1)
+    return data[:end] + wide + locator + data[end:]
+
+
 def renamed(name: bytes, other: bytes) -> bytes:
     """The name in the record differs from the one in the directory."""
     data = good(name.decode())
@@ -119,6 +141,10 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "climbs out inside": (lambda: good("a/../../b.py"), "climbs out"),
     "climbs out by backslash": (lambda: raw_name(b"..\\a.py"), "climbs out"),
     "absolute": (lambda: raw_name(b"/etc/passwd"), "absolute"),
+    "backslash": (lambda: raw_name(b"pkg\\a.py"), "backslash"),
+    "bomb by its own account": (lambda: in_sizes(None, 0xFFFFFFF0, method=8), "looks like a bomb"),
+    "stored in two sizes": (lambda: in_sizes(None, len(HANDLER) + 1), "two different sizes"),
+    "two directories": (two_directories, "two ends"),
     "absolute by drive": (lambda: raw_name(b"c:/a.py"), "absolute"),
     "holds NUL": (lambda: raw_name(b"a\0b.py"), "NUL"),
     "name no UTF-8": (

@@ -10,14 +10,19 @@ from pathlib import Path
 from defender.archive.compression import STORED, packed
 from defender.archive.folder_changes import PlannedFolder
 from defender.archive.model import Advance, Kind, Member, Target
+from defender.archive.names import normal_names
 from defender.archive.output import publish, temporary_beside, write_all
 from defender.archive.records import END, MAX32, build, build_end, with_offset
 from defender.errors import PackageError
 
 
 def pack(source: Path, planned: PlannedFolder, target: Target, advance: Advance | None) -> None:
-    """Write the planned folder to the target as a ZIP, member by member."""
+    """Write the planned folder to the target as a ZIP, member by member.
+
+    Raises PackageError for names that a folder may have and a ZIP may not.
+    """
     total = sum(member.size for member in planned.members.values())
+    normal_names(list(planned.members), source)
     entries: list[bytes] = []
     position = done = 0
     with temporary_beside(target.path) as temporary:

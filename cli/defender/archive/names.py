@@ -15,8 +15,8 @@ _SUSPICIOUS = ("\n/", "\n./", "\n.\n", ":", "\\", "\0", "//", "/./", "/.\n", "..
 def normal_names(names: list[str], source: Path) -> list[str]:
     """Every name without trailing slash, `./` and doubled slashes.
 
-    Raises PackageError for one that is absolute, climbs out, or holds NUL. Archives are full of plain
-    names, so they are looked at all together first.
+    Raises PackageError for one that is absolute, climbs out, or holds NUL or a backslash. Archives are full
+    of plain names, so they are looked at all together first.
     """
     text = "\n".join(["", *names, ""])
     if not any(mark in text for mark in _SUSPICIOUS):
@@ -27,8 +27,14 @@ def normal_names(names: list[str], source: Path) -> list[str]:
 def _normal(name: str, source: Path) -> str:
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     absolute = name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name)
-    if "\0" in name or absolute or ".." in parts:
-        reason = "holds a NUL" if "\0" in name else "is absolute" if absolute else "climbs out of the package"
+    reasons = {
+        "holds a NUL": "\0" in name,
+        "is absolute": absolute,
+        "climbs out of the package": ".." in parts,
+        "holds a backslash, which some readers take for a slash": "\\" in name,
+    }
+    reason = next((reason for reason, applies in reasons.items() if applies), None)
+    if reason is not None:
         raise PackageError(f"a member's name {reason}: {name!r}", path=source, hint="build the package anew")
     return "/".join(part for part in name.split("/") if part not in ("", "."))
 
