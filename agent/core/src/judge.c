@@ -30,9 +30,9 @@ static const char *miner(const char *path, const char *const *argv)
 }
 
 static struct tw_verdict denied(const struct tw_processes *section, const char *attack, const char *why,
-                                const char *by, const char *path)
+                                const char *by)
 {
-    return (struct tw_verdict){section->effect, attack, why, by, path};
+    return (struct tw_verdict){section->effect, attack, why, by};
 }
 
 static struct tw_verdict judge_file(const struct tw_processes *section, const char *path, const char *const *argv)
@@ -41,13 +41,13 @@ static struct tw_verdict judge_file(const struct tw_processes *section, const ch
     const char *sign = section->crypto_miners ? miner(path, argv) : NULL;
 
     if (entry != NULL)
-        return denied(section, "explicitlyDeniedProcess", "the process is on the deny list", entry, path);
+        return denied(section, "explicitlyDeniedProcess", "the process is on the deny list", entry);
     if (sign != NULL)
-        return denied(section, "cryptoMinerProcess", "the process looks like a crypto miner", sign, path);
+        return denied(section, "cryptoMinerProcess", "the process looks like a crypto miner", sign);
     if (section->block_all)
-        return denied(section, "explicitlyDeniedProcess", "every process but the main one is denied", NULL, path);
+        return denied(section, "explicitlyDeniedProcess", "every process but the main one is denied", NULL);
     if (section->allow.count > 0 && first_match(&section->allow, path) == NULL)
-        return denied(section, "explicitlyDeniedProcess", "the process is not on the allow list", NULL, path);
+        return denied(section, "explicitlyDeniedProcess", "the process is not on the allow list", NULL);
     return (struct tw_verdict){0};
 }
 
@@ -61,7 +61,6 @@ struct tw_verdict tw_judge_process(const struct tw_processes *section, const str
     if (verdict.effect == TW_EFFECT_DISABLE && facts->interpreter != NULL)
         verdict = judge_file(section, facts->interpreter, facts->argv);
     if (verdict.effect == TW_EFFECT_DISABLE && facts->unexamined && section->allow.count + section->deny.count > 0)
-        verdict = denied(section, "explicitlyDeniedProcess", "the process could not be compared with the lists", NULL,
-                         facts->path);
+        verdict = denied(section, "explicitlyDeniedProcess", "the process could not be compared with the lists", NULL);
     return verdict;
 }

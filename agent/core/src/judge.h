@@ -17,7 +17,6 @@ struct tw_verdict {
     const char *attack;    /* the audit's attackType */
     const char *why;       /* why it was denied, for people */
     const char *by;        /* the entry or pattern that decided, or NULL */
-    const char *denied;    /* which of the files was denied */
 };
 
 struct tw_verdict tw_judge_process(const struct tw_processes *section, const struct tw_process_facts *facts);

@@ -46,7 +46,7 @@ static bool all_json(const char *text)
 
 static void deny(const char *path, const char *const *argv)
 {
-    struct tw_verdict verdict = {TW_EFFECT_PREVENT, "explicitlyDeniedProcess", "why", NULL, path};
+    struct tw_verdict verdict = {TW_EFFECT_PREVENT, "explicitlyDeniedProcess", "why", NULL};
     struct tw_process_facts facts = {.path = path, .argv = argv};
 
     tw_audit_process(&verdict, &facts);
