@@ -147,11 +147,12 @@ static void *hook_for(const struct hooking *hooking, const struct tw_object *obj
 /* Which of the object's symbols are hooked. Most objects use none, and need no further look. */
 static void find_imports(const struct hooking *hooking, const struct tw_object *object, struct imports *imports)
 {
-    size_t undefined = tw_object_undefined(object);
+    /* All of them: GNU's linker puts an undefined function whose address is taken among the defined ones. */
+    size_t symbols = tw_object_symbols(object);
 
-    imports->unknown = undefined == 0;
+    imports->unknown = symbols == 0;
     imports->count = 0;
-    for (size_t i = 1; i < undefined && !imports->unknown; i++) {
+    for (size_t i = 1; i < symbols && !imports->unknown; i++) {
         if (hook_for(hooking, object, i) == NULL)
             continue;
         if (imports->count == IMPORTS)

@@ -126,17 +126,22 @@ size_t tw_object_exports(const struct tw_object *object, const char *name, ElfW(
     return count;
 }
 
-size_t tw_object_undefined(const struct tw_object *object)
+size_t tw_object_symbols(const struct tw_object *object)
 {
     if (object->hashes == NULL)
         return 0;
+    uint32_t buckets = object->hashes[0], first = object->hashes[1], last = 0;
     const uint32_t *bucket = object->hashes + 4 + object->hashes[2] * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
+    const uint32_t *chain = bucket + buckets;
 
-    /* Symbols that are defined come last. A table without any does not say where they would begin. */
-    for (uint32_t i = 0; i < object->hashes[0]; i++)
-        if (bucket[i] != 0)
-            return object->hashes[1];
-    return 0;
+    for (uint32_t i = 0; i < buckets; i++)
+        last = bucket[i] > last ? bucket[i] : last;
+    /* A table of nothing does not say how many symbols there are. */
+    if (last < first || last == 0)
+        return 0;
+    while ((chain[last - first] & 1) == 0)
+        last++;
+    return last + (size_t)1;
 }
 
 bool tw_object_open_symbols(const struct tw_object *object, const ElfW(Sym) *first, const ElfW(Sym) *last, bool open)

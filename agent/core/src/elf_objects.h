@@ -28,8 +28,8 @@ bool tw_object_holds(const struct tw_object *object, uintptr_t address, uint32_t
 /* The functions that the object defines under a name, one for each version; returns how many are in `found`. */
 size_t tw_object_exports(const struct tw_object *object, const char *name, ElfW(Sym) **found, size_t size);
 
-/* How many symbols, from the front, may be undefined; 0 when the object does not tell. */
-size_t tw_object_undefined(const struct tw_object *object);
+/* How many symbols the object has; 0 when it does not tell. */
+size_t tw_object_symbols(const struct tw_object *object);
 
 /* Opens the pages that hold the symbols from `first` to `last`, or gives them their segment's protection again. */
 bool tw_object_open_symbols(const struct tw_object *object, const ElfW(Sym) *first, const ElfW(Sym) *last, bool open);
