@@ -1,5 +1,6 @@
 """Makes docs/demo.svg from a real run of the demonstration: python docs/picture.py"""
 
+import io
 import os
 import subprocess
 import sys
@@ -22,7 +23,7 @@ def main() -> None:
         check=True,
         text=True,
     )
-    console = Console(record=True, width=118, file=Path(os.devnull).open("w", encoding="utf-8"))
+    console = Console(record=True, width=118, file=io.StringIO())
     console.print(Text.from_ansi("$ make demo\n" + run.stdout, no_wrap=False))
     console.save_svg(str(ROOT / "docs" / "demo.svg"), title="defender")
 

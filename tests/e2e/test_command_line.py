@@ -502,7 +502,11 @@ BAD = {
     "no function": (["embed", "docs"], 4, "no function found"),
     "another language": (["embed", "node.zip"], 4, "Node.js"),
     "no such handler": (["embed", "f.zip", "--handler", "app.handler"], 4, "app.handler"),
-    "malformed handler": (["embed", "f.zip", "--handler", "app", "--runtime", "python"], 4, "no Python handler"),
+    "malformed handler": (
+        ["embed", "f.zip", "--handler", "app", "--runtime", "python"],
+        4,
+        "no Python handler",
+    ),
     "unknown runtime": (["embed", "f.zip", "--runtime", "cobol"], 4, "cobol"),
     "syntax error": (["embed", "broken.zip"], 5, "lambda_function.py:1"),
     "bad policy": (["embed", "f.zip", "--policy", "bad.toml"], 6, "bad.toml:2"),
