@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,9 @@ def scm(name: str) -> str:
     return files(__package__).joinpath(f"{name}.scm").read_text("utf-8")
 
 
+@lru_cache(maxsize=4)
 def parse(path: str, data: bytes) -> Source:
-    """The file as Python 3 source.
+    """The file as Python 3 source; an edit and its proof ask for the same one several times.
 
     Raises RewriteRefused with the place when it is not: a syntax error, Python 2, an unknown encoding,
     line ends that are carriage returns alone.
