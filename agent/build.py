@@ -69,14 +69,15 @@ def version() -> str:
 
 
 def build(out: Path) -> list[Path]:
-    """Compile `libdefender-linux-<machine>.so` for each target into `out`, unless what is there is up to date.
+    """Compile `libdefender-linux-<machine>` for each target into `out`, unless what is there is up to date.
 
     Raises subprocess.CalledProcessError when the compiler refuses a source.
     """
     out.mkdir(parents=True, exist_ok=True)
     stamp = out / "core.sha256"
     digest = _inputs()
-    libraries = [out / f"libdefender-linux-{machine}.so" for machine in TARGETS]
+    # Without the usual ending: `sam build` leaves *.so out of what it copies, and many ignore files do.
+    libraries = [out / f"libdefender-linux-{machine}" for machine in TARGETS]
     if stamp.is_file() and stamp.read_text("ascii") == digest and all(path.is_file() for path in libraries):
         return libraries
     stamp.unlink(missing_ok=True)

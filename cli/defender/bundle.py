@@ -179,6 +179,13 @@ def missing_or_changed(archive: Archive, bundle: Bundle, task_root: str) -> tupl
     wrong = []
     for name, digest in bundle.hashes.items():
         path = posixpath.join(task_root, name)
-        if path not in archive.members or sha256(archive.read(path)) != digest:
+        if path not in archive.members:
+            wrong += [] if is_dispensable(path) else [path]
+        elif sha256(archive.read(path)) != digest:
             wrong.append(path)
     return tuple(wrong)
+
+
+def is_dispensable(path: str) -> bool:
+    """Whether the file serves version control alone: `sam build` and others leave it out of packages."""
+    return posixpath.basename(path) == ".gitignore"

@@ -14,6 +14,7 @@ from defender.iac import Declared, DeclaredFunction, declared_functions
 from defender.runtimes import RECOGNISED, REGISTRY, family_of, runtime
 from defender.runtimes.model import Detection, Function, Request
 
+_BUILD_TOOLS = {"AWS::Serverless::Function": "sam", "AWS::Lambda::Function": "cloudformation"}
 _TELLTALES = {
     "nodejs": (".js", ".mjs", ".cjs", ".ts"),
     "ruby": (".rb",),
@@ -245,8 +246,9 @@ def _identifier(request: Request, functions: Iterable[Function]) -> str | None:
 
 
 def _build(wanted: list[DeclaredFunction]) -> str | None:
-    kinds = dict.fromkeys(one.kind for one in wanted if one.line)
-    return next(iter(kinds), None)
+    """The tool that packages the functions, by what declares them."""
+    kinds = (_BUILD_TOOLS.get(one.kind, one.kind) for one in wanted if one.line)
+    return next(kinds, None)
 
 
 def _named(functions: list[Function], request: Request) -> list[Function]:

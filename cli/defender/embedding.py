@@ -121,6 +121,11 @@ class _Work:
             names[root] = [posixpath.relpath(new.path, root or ".") for new in bundle.added]
             names[root] += [manifests.NAME, manifests.BACKUP]
             plan = plan.plus(bundle)
+        if found.build == "sam" and self.archive.is_folder and not self.bundle.is_ours:
+            # aws-lambda-builders, PythonPipWorkflow.EXCLUDED_FILES; ours goes by another name.
+            plan = plan.plus(
+                Plan(warnings=("`sam build` leaves *.so files out: add the bundle's after building",))
+            )
         plan = plan.plus(Plan(edits=packaging_edits(self.archive, names, declared)))
         policies = tuple(file for one in self.protections for file in one.files)
         return plan.plus(Plan(added=policies))

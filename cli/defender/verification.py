@@ -91,6 +91,8 @@ def _files(archive: Archive, manifest: Manifest, root: str) -> Iterator[Finding]
         if path.startswith("../") or (path not in archive.members and relative.startswith("../")):
             continue  # lies outside of what was deployed
         if path not in archive.members:
+            if bundles.is_dispensable(path):
+                continue
             yield Finding(path, kind, "is missing")
         elif manifests.sha256(archive.read(path)) != digest:
             yield Finding(path, kind, "is not what embedding wrote")

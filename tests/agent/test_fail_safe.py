@@ -23,7 +23,7 @@ _OTHER = {"x86_64": "aarch64", "aarch64": "x86_64"}[platform.machine()]
 
 
 def _library(root: Path, machine: str = platform.machine()) -> Path:
-    return root / "twistlock" / f"libdefender-linux-{machine}.so"
+    return root / "twistlock" / f"libdefender-linux-{machine}"
 
 
 def _cut(size: Callable[[int], int]) -> Callable[[Path], object]:

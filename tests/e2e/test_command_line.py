@@ -274,7 +274,7 @@ def test_verify_does_not_believe_the_manifest(defender: Run) -> None:
     defender("embed", "f.zip")
     unwrapped = HANDLER
     edit("f.protected.zip", "lambda_function.py", lambda _: unwrapped)
-    edit("f.protected.zip", "twistlock/libdefender-linux-x86_64.so", lambda _: b"\x7fELF nothing")
+    edit("f.protected.zip", "twistlock/libdefender-linux-x86_64", lambda _: b"\x7fELF nothing")
 
     def forge(data: bytes) -> bytes:
         manifest = json.loads(data)

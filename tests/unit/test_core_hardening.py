@@ -36,7 +36,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def library() -> Path:
     command = [sys.executable, str(ROOT / "agent" / "build.py"), "--out", str(ROOT / "build" / "core")]
     subprocess.run(command, check=True, capture_output=True)
-    return ROOT / "build" / "core" / f"libdefender-linux-{os.uname().machine}.so"
+    return ROOT / "build" / "core" / f"libdefender-linux-{os.uname().machine}"
 
 
 @pytest.fixture

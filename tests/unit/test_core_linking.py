@@ -99,7 +99,7 @@ def libraries() -> dict[str, Path]:
     command = [sys.executable, str(ROOT / "agent" / "build.py"), "--out", str(ROOT / "build" / "core")]
     subprocess.run(command, check=True, capture_output=True)
     machines = ("x86_64", "aarch64")
-    return {name: ROOT / "build" / "core" / f"libdefender-linux-{name}.so" for name in machines}
+    return {name: ROOT / "build" / "core" / f"libdefender-linux-{name}" for name in machines}
 
 
 @pytest.fixture(scope="module")

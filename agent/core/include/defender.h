@@ -1,6 +1,6 @@
 /* defender's native core: the ABI that every language's shim uses.
  *
- * One library per target, libdefender-<os>-<machine>.so. Everything else is hidden. A shim loads it before
+ * One library per target, libdefender-<os>-<machine>. Everything else is hidden. A shim loads it before
  * anything else of the function, calls tw_start once, and tells the core when invocations begin and end.
  * Nothing here can loosen a policy once it is set. All strings are UTF-8 and end in NUL.
  */

@@ -81,7 +81,7 @@ def _library():
         libc = None
     if not libc:
         raise OSError("this Python's C library is not glibc (musl, as in Alpine images, is not supported)")
-    return "libdefender-linux-%s.so" % system.machine
+    return "libdefender-linux-%s" % system.machine
 
 
 def _is_whole(path):

@@ -417,7 +417,7 @@ class Module(Case):
         def musl(name):
             raise ValueError(name)
 
-        self.assertEqual("libdefender-linux-riscv64.so", library("Linux", lambda name: "glibc 2.26"))
+        self.assertEqual("libdefender-linux-riscv64", library("Linux", lambda name: "glibc 2.26"))
         self.assertRaisesRegex(OSError, "musl", library, "Linux", musl)
         self.assertRaisesRegex(OSError, "musl", library, "Linux", lambda name: None)
         self.assertRaisesRegex(OSError, "Linux only", library, "Darwin", musl)
