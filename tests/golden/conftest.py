@@ -162,8 +162,7 @@ def add_agent(libraries: list[Path]) -> Callable[[Path], Path]:
         target = task_root / "twistlock"
         shutil.copytree(shim, target, ignore=shutil.ignore_patterns("__pycache__"))
         for library in libraries:
-            if library.suffix == ".so":
-                os.link(library, target / library.name)
+            os.link(library, target / library.name)
         return task_root
 
     return add

@@ -131,6 +131,7 @@ def run(job):
         "early": sorted(trace.early),
         "files": trace.files,
         "status": agent_status(),
+        "reason": getattr(agent, "reason", None),
         "wrapped": {name: bool(agent) and agent.is_protected(one) for name, one in found.items()},
         "answers": [call(found[name], event, root) for name, event in job["events"]] if not error else [],
     }

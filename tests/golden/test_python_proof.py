@@ -44,7 +44,7 @@ def failures(case: Any, result: dict[str, Any], original: dict[str, Any] | None)
         return [f"it could not be loaded: {result.get('probe') or result['error']}"]
     found = [f"{path}:{line} ran before the agent" for path, line in result["early"]]
     if result["status"] != "enforcing":
-        found.append(f"the agent is {result['status']}")
+        found.append(f"the agent is {result['status']}: {result['reason']}")
     found += [f"{name} is not wrapped" for name, wrapped in result["wrapped"].items() if not wrapped]
     if original is not None and result["answers"] != original["answers"]:
         found.append(f"the original answers {original['answers']}, this {result['answers']}")
