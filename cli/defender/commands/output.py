@@ -63,7 +63,7 @@ def targets(
 def default(source: Path, suffix: str, as_zip: bool = False) -> Path:
     """`<stem>.<suffix>.zip` or `<name>.<suffix>` beside the input."""
     source = source.absolute() if source.name in ("", "..") else source
-    if source.is_dir():
+    if os.path.isdir(source):  # noqa: PTH112 - unlike Path.is_dir, it takes a folder that can't be entered
         name = source.resolve().name
         return source.resolve().parent / f"{name}.{suffix}{'.zip' if as_zip else ''}"
     return source.with_name(f"{source.stem}.{suffix}{source.suffix or '.zip'}")
