@@ -29,6 +29,7 @@ def refuse_rebinding(source: Source, name: str, dotted: str) -> None:
     """Raise RewriteRefused where the module could bind `name` anew; `dotted` is the module's own name."""
     found = captures(query(GRAMMAR, scm("rebinding")), source.root)
     own = _Own(source, name, dotted, _own_module_names(source, found, dotted))
+    found["kept"] = _kept_dictionaries(source, found.get("alias", []))
     for kind, nodes in found.items():
         for node in nodes:
             reason = own.reason(kind, node)
@@ -59,6 +60,7 @@ class _Own:
             "delete": self._delete,
             "call": self._call,
             "dictionary": self._dictionary,
+            "kept": self._kept,
             "item": self._item,
             "attribute": self._attribute,
         }
@@ -118,6 +120,10 @@ class _Own:
             return None
         return None if self._only_reads(node) else f"the module's {attribute} may be changed"
 
+    def _kept(self, node: Node) -> str | None:
+        """A name for `globals()`, where it is used."""
+        return None if self._only_reads(node) else "globals() is kept under a name and may be changed"
+
     def _attribute(self, node: Node) -> str | None:
         owner, attribute = node.named_children[0], node.named_children[-1]
         name = name_of(self.source, attribute)
@@ -155,6 +161,23 @@ class _Own:
 
     def _text(self, node: Node) -> str:
         return self.source.bytes_of(node).decode("utf-8", "replace")
+
+
+def _kept_dictionaries(source: Source, assigned: list[Node]) -> list[Node]:
+    """Where names are used to which `globals()` or the like was assigned, those assignments left out."""
+    targets_of = []
+    for target in assigned:
+        value = target.parent.child_by_field_name("right") if target.parent else None
+        if value is not None and source.bytes_of(value) in (b"globals()", b"vars()", b"locals()"):
+            targets_of.append(target)
+    kept = {name_of(source, target) for target in targets_of if _scope_of(target) is None}
+    if not kept:
+        return []
+    return [
+        node
+        for node in walk(source.root)
+        if node.type == "identifier" and node not in targets_of and name_of(source, node) in kept
+    ]
 
 
 def _own_module_names(source: Source, found: dict[str, list[Node]], dotted: str) -> frozenset[str]:
