@@ -48,6 +48,11 @@ class FolderArchive:
         """All members by name, sorted."""
         return self._members
 
+    @property
+    def inflated(self) -> int:
+        """Bytes of all files together."""
+        return sum(member.size for member in self._members.values() if member.kind is not Kind.FOLDER)
+
     def path(self, name: str) -> Path:
         """Where a member lies on the disk."""
         return self.source / name

@@ -138,6 +138,11 @@ class Archive(Restorable, Protocol):
     is_folder: bool
 
     @property
+    def inflated(self) -> int:
+        """Bytes of all files together, inflated."""
+        ...
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What is valid and unusual."""
         ...

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from defender.archive.model import Archive, Kind
+from defender.archive.model import Archive
 
 DIRECT_UPLOAD = 50 * 1024 * 1024
 UNZIPPED = 250 * 1024 * 1024
@@ -19,9 +19,7 @@ def platform_warnings(archive: Archive, output: Path, added: int = 0) -> tuple[s
     if not output.is_dir() and output.stat().st_size > DIRECT_UPLOAD:
         size = output.stat().st_size / 1024 / 1024
         warnings.append(f"{output}: {size:.0f} MB, over the 50 MB of a direct upload: upload it through S3")
-    inflated = added + sum(
-        member.size for member in archive.members.values() if member.kind is not Kind.FOLDER
-    )
+    inflated = added + archive.inflated
     if inflated > UNZIPPED:
         warnings.append(
             f"{output}: {inflated / 1024 / 1024:.0f} MB unzipped, over Lambda's 250 MB with layers"

@@ -20,7 +20,8 @@ _PART_OF_ONE = re.compile(r"META-INF/(MANIFEST\.MF|[^/]+\.(SF|RSA|DSA|EC))", re.
 def refuse_signed(archive: Archive, name: str) -> None:
     """Raise RewriteRefused when one of the archive's signatures covers the file, or it is part of one."""
     for member in archive.members:
-        if not _SIGNATURE_FILE.fullmatch(member):
+        # Most members need no pattern to tell.
+        if member[:1] not in "Mm" or not _SIGNATURE_FILE.fullmatch(member):
             continue
         if _PART_OF_ONE.fullmatch(name) or name in _covered(archive.read(member)):
             raise RewriteRefused(

@@ -107,7 +107,7 @@ class ZipArchive:
         entries, index = self._entries, self._index
         names = [name for name in self._names if name]
         refuse_clashes(names, lambda name: entries[index[name]].is_folder, self.source)
-        total = sum(entry.size for entry in self._entries)
+        total = self.inflated
         if total > self._limits.total:
             raise PackageError(
                 f"the archive inflates to {total:,} bytes, over {self._limits.total:,}", path=self.source
@@ -166,6 +166,11 @@ class ZipArchive:
     def members(self) -> Mapping[str, Member]:
         """All members by name, in the directory's order."""
         return _Members(self._index, self._entries)
+
+    @property
+    def inflated(self) -> int:
+        """Bytes of all files together, inflated; folders have none."""
+        return sum(entry.size for entry in self._entries)
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
