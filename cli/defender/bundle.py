@@ -7,7 +7,7 @@ the bundle lacks, the run is refused here, before anything is written.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def customers(path: Path, family: str) -> Bundle:
         name="customer's bundle",
         version=version,
         families=(family,),
-        shapes=("sync",),
+        shapes=("sync", "callable"),
         architectures=("x86_64",),
         libc=("glibc",),
     )
@@ -160,12 +160,22 @@ def _replaced(archive: Archive, there: list[str], replace_bundle: bool) -> tuple
     )
 
 
-def refuse_incapable(bundle: Bundle, family: str, functions: Iterable[Function]) -> None:
+def refuse_incapable(
+    bundle: Bundle, family: str, functions: Iterable[Function], shape: Callable[[Function], str]
+) -> None:
     """Raise RewriteRefused where the bundle can't run on what a function is deployed to."""
     if family not in bundle.description.families:
         raise RewriteRefused(f"{bundle.label} has nothing for {family}")
     names = {"arm64": "aarch64", "x86_64": "x86_64"}
     for function in functions:
+        # Our own serves every shape, so the source need not be looked at here.
+        kind = "sync" if bundle.is_ours else shape(function)
+        if kind not in bundle.description.shapes:
+            raise RewriteRefused(
+                f"{bundle.label} has no entry point for a handler that is {kind}",
+                path=function.file,
+                hint="embed the built-in bundle, which has one",
+            )
         for architecture in function.architectures:
             if names.get(architecture, architecture) not in bundle.description.architectures:
                 raise RewriteRefused(

@@ -118,9 +118,8 @@ class Console:
     def _changes(self, report: Report) -> None:
         for change in report.changes:
             if self.verbose or not change.rule.startswith("bundle."):
-                self._print(
-                    f"  [green]+[/] {_escape(change.path)} [dim]{change.rule}: {_escape(change.why)}[/]"
-                )
+                sign = "[red]-[/]" if change.is_drop else "[green]+[/]"
+                self._print(f"  {sign} {_escape(change.path)} [dim]{change.rule}: {_escape(change.why)}[/]")
         hidden = sum(change.rule.startswith("bundle.") for change in report.changes)
         if hidden and not self.verbose:
             self._print(f"  [green]+[/] {hidden} files of the agent")
@@ -128,9 +127,7 @@ class Console:
             self._print(f"  [dim]= {_escape(change.path)} {change.rule}: {_escape(change.why)}[/]")
 
     def _settings(self, report: Report) -> None:
-        names = sorted({name for one in report.functions for name in one.environment})
-        steps = [f"set {name} (on stdout) in the function's environment" for name in names]
-        steps += dict.fromkeys(setting for one in report.functions for setting in one.settings)
+        steps = list(dict.fromkeys(setting for one in report.functions for setting in one.settings))
         if report.on_failure:
             outcome = {"open": "the function runs unprotected", "closed": "every invocation fails"}
             steps.append(

@@ -11,6 +11,7 @@ import posixpath
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -95,7 +96,8 @@ class _Work:
         self.options = options
         self.found, self.declared = detect(archive, options.request)
         self.bundle = self._bundle(self.found)
-        bundles.refuse_incapable(self.bundle, self.found.family, self.found.functions)
+        shape = partial(runtime(self.found.family).shape, archive)
+        bundles.refuse_incapable(self.bundle, self.found.family, self.found.functions, shape)
         self.protections = protect(self.found.functions, options.request, options.choice, self.bundle)
         self.plan = self._plan(self.found, self.declared)
         self.files = plans.file_changes(archive, self.plan)
@@ -227,6 +229,7 @@ def _function_report(protection: Protection) -> FunctionReport:
         task_root=function.task_root,
         status=protection.status,
         environment=protection.environment,
+        settings=tuple(f"set {name} in the function's environment" for name in protection.environment),
     )
 
 
@@ -252,4 +255,4 @@ def _diff(change: FileChange) -> str:
 def _other_reports(plan: Plan) -> Iterator[ChangeReport]:
     changes: tuple[AddFile | AddMember | DropFile, ...] = (*plan.added, *plan.dropped)
     for change in changes:
-        yield ChangeReport(change.path, change.rule, change.why)
+        yield ChangeReport(change.path, change.rule, change.why, is_drop=isinstance(change, DropFile))

@@ -46,6 +46,7 @@ class ChangeReport:
     rule: str
     why: str
     diff: str = ""
+    is_drop: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The object that stands in `changes` and `skipped`."""

@@ -321,6 +321,14 @@ def test_a_customers_bundle(defender: Run) -> None:
     assert Path("back.zip").read_bytes() == Path("f.zip").read_bytes()
 
 
+def test_an_async_handler_is_more_than_a_customers_bundle_can_do(defender: Run) -> None:
+    make_zip(**{"lambda_function.py": b"async " + HANDLER[HANDLER.index(b"def") :]})
+    status, _, err = defender("embed", "f.zip", "--bundle", customers_bundle(), "--tw-policy", "x")
+    assert status == 5
+    assert "async" in err
+    assert defender("embed", "f.zip")[0] == 0
+
+
 def test_another_bundle_in_the_package_is_replaced_only_when_asked(defender: Run) -> None:
     customers_bundle()
     with zipfile.ZipFile("f.zip", "w") as archive, zipfile.ZipFile("bundle.zip") as bundle:

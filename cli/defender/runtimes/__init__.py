@@ -49,6 +49,10 @@ class Runtime(Protocol):
         """The edits that make every function's handler run inside the agent."""
         ...
 
+    def shape(self, archive: Archive, function: Function) -> str:
+        """What kind of handler it is, in the words that bundles describe their entry points with."""
+        ...
+
     def unprotected(self, archive: Archive, function: Function) -> str | None:
         """Why the function's handler does not run inside the agent; None when it does."""
         ...

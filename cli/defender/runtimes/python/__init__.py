@@ -10,10 +10,12 @@ from defender.errors import DetectionError, RewriteRefused
 from defender.plan import DropFile, Plan
 from defender.runtimes.model import Detection, Function
 from defender.runtimes.python import importing, wrapping
+from defender.runtimes.python.bindings import bindings
 from defender.runtimes.python.candidates import candidates
 from defender.runtimes.python.modules import Module, compiled_beside, resolve
+from defender.runtimes.python.source import parse
 
-__all__ = ["DEFAULT_HANDLERS", "candidates", "form", "locate", "plan", "unprotected"]
+__all__ = ["DEFAULT_HANDLERS", "candidates", "form", "locate", "plan", "shape", "unprotected"]
 
 DEFAULT_HANDLERS = ("lambda_function.lambda_handler",)
 _OLDEST = (3, 6)
@@ -45,6 +47,16 @@ def plan(archive: Archive, found: Detection) -> Plan:
             result = result.plus(importing.import_first(package, archive.read(package)))
         result = result.plus(wrapping.wrap(path, archive.read(path), module.dotted, handlers))
     return result.plus(_without_bytecode(archive, result))
+
+
+def shape(archive: Archive, function: Function) -> str:
+    """`sync` or `async` for a handler bound by one def; `callable` for any other binding."""
+    module = _module(archive, function)
+    bound = bindings(parse(module.path, archive.read(module.path)), module.function)
+    definition = bound[0].function if len(bound) == 1 else None
+    if definition is None:
+        return "callable"
+    return "async" if any(child.type == "async" for child in definition.children) else "sync"
 
 
 def unprotected(archive: Archive, function: Function) -> str | None:
