@@ -474,6 +474,17 @@ def test_a_policy_too_long_for_the_environment_is_packaged(defender: Run) -> Non
     )
 
 
+def test_a_policy_inside_of_the_input_has_to_be_named(defender: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_folder()
+    (folder / "defender.toml").write_text("")
+    monkeypatch.chdir(folder)
+    status, out, err = defender("embed", ".", "-o", "../out")
+    assert (status, out) == (2, "")
+    assert "--policy defender.toml" in err
+    status, out, _ = defender("embed", ".", "-o", "../out", "--policy", "defender.toml", "--json")
+    assert (status, json.loads(out)["functions"][0]["status"]) == (0, "not-enforced")
+
+
 def test_trial_and_no_rule_are_not_called_protected(defender: Run) -> None:
     make_zip()
     status, out, _ = defender("embed", "--effect", "alert", "--json", "f.zip")

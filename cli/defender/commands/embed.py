@@ -65,7 +65,7 @@ def embed(inputs: tuple[Path, ...], **given: Any) -> int:
     console = Console(quiet=given["quiet"], verbose=given["verbose"], as_json=given["as_json"])
     options = Options(
         request=request(given),
-        choice=choice(given),
+        choice=choice(given, inputs),
         on_failure=given["on_failure"],
         customers_bundle=given["bundle"],
         replace_bundle=given["replace_bundle"],

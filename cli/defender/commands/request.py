@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +31,25 @@ def request(given: Mapping[str, Any]) -> Request:
     )
 
 
-def choice(given: Mapping[str, Any]) -> Choice:
-    """The policy: --policy, else defender.toml in the working directory, else the built-in rule."""
+def choice(given: Mapping[str, Any], inputs: Sequence[Path]) -> Choice:
+    """The policy: --policy, else defender.toml in the working directory, else the built-in rule.
+
+    Raises UsageError for contradictions, and for a defender.toml that is found inside of an input: whoever
+    wrote the function would choose the policy for it.
+    """
     file: Path | None = given["policy_file"]
     if given["tw_policy"] is not None:
         if file or given["effect"] or given["baked_policy"]:
             raise UsageError("--tw-policy is a finished policy: no --policy, --effect or --baked-policy")
         return Choice(policies.default_policy(), "--tw-policy", tw_policy=given["tw_policy"])
-    file = policies.find(file, Path())
+    named, file = file, policies.find(file, Path())
+    if named is None and file is not None:
+        for source in inputs:
+            if source.resolve() in file.resolve().parents:
+                raise UsageError(
+                    f"{file} lies inside of the input {source}, whose author must not choose the policy unasked",
+                    hint=f"--policy {file} says that it is meant",
+                )
     policy = policies.load(file) if file else policies.default_policy()
     return Choice(
         policy,
