@@ -1,4 +1,7 @@
-"""The command line as users meet it: real files, exit codes, what goes to which stream, nothing half-written."""
+"""The command line as users meet it: real files, exit codes, what goes to which stream, nothing half-written.
+
+One long file: it is read as the list of what the command line promises.
+"""
 
 from __future__ import annotations
 
