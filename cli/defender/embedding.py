@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import posixpath
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,6 +21,7 @@ from defender import manifest as manifests
 from defender import plan as plans
 from defender.archive import (
     Add,
+    Advance,
     Archive,
     Change,
     Drop,
@@ -29,6 +30,7 @@ from defender.archive import (
     open_archive,
     platform_warnings,
     relative,
+    write_restored,
 )
 from defender.bundle import Bundle
 from defender.detect import detect
@@ -41,8 +43,6 @@ from defender.removal import restored
 from defender.report import ChangeReport, FunctionReport, Report
 from defender.runtimes import runtime
 from defender.runtimes.model import Detection, Request
-
-Advance = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Prepared:
         """Open and plan; raises any DefenderError that this input gives cause for."""
         self._stack = ExitStack()
         try:
-            opened = self._stack.enter_context(open_archive(source))
-            self.archive = self._stack.enter_context(restored(opened))
+            self.opened = self._stack.enter_context(open_archive(source))
+            self.archive = self._stack.enter_context(restored(self.opened))
             self.work = _Work(self.archive, options)
             self.changes = self.work.changes()
             self.archive.prove(self.changes, lambda after: manifests.reversal(after).changes)
@@ -83,7 +83,7 @@ class Prepared:
 
     def write(self, target: Target, advance: Advance | None = None) -> Report:
         """Write the protected package; the report then names it."""
-        self.archive.write(self.changes, target, advance)
+        write_restored(self.opened, self.archive, self.changes, target, advance)
         warnings = (*self.report.warnings, *platform_warnings(self.archive, target.path))
         return replace(self.report, output=str(target.path), warnings=warnings)
 

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from defender import manifest as manifests
-from defender.archive import Archive, Target, open_archive
+from defender.archive import Advance, Archive, Target, open_archive
 from defender.errors import PackageError, UsageError, VerificationFailed
 from defender.report import Report
-
-Advance = Callable[[int, int], None]
 
 
 @contextmanager

@@ -135,6 +135,41 @@ def test_in_place(defender: Run) -> None:
     assert state(folder) == original
 
 
+def test_embedding_again_in_place_writes_what_it_reports(defender: Run) -> None:
+    """Other options, and a handler that came since: the folder itself changes, not a copy of it."""
+    folder = make_folder()
+    original = state(folder)
+    assert defender("embed", "--in-place", folder)[0] == 0
+    assert defender("embed", "--in-place", folder, "--on-failure", "closed", "--baked-policy")[0] == 0
+    embedded = state(folder)
+    assert b'on_failure = "closed"' in embedded["twistlock/_settings.py"][1]
+    assert "twistlock/policy.json" in embedded
+    assert defender("embed", folder, "-o", "other", "--on-failure", "closed", "--baked-policy")[0] == 0
+    assert state(Path("other")) == embedded
+    handler = folder / "lambda_function.py"
+    handler.write_bytes(handler.read_bytes() + b"\n\ndef second(event, context):\n    return 2\n")
+    handlers = ("--handler", "lambda_function.lambda_handler", "--handler", "lambda_function.second")
+    assert defender("embed", "--in-place", folder, *handlers)[0] == 0
+    assert handler.read_bytes().count(b"@twistlock.serverless.handler") == 2
+    assert "twistlock/policy.json" not in state(folder)
+    assert defender("verify", folder)[0] == 0
+    assert defender("remove", "--in-place", folder)[0] == 0
+    assert set(state(folder)) == set(original)
+    assert handler.read_bytes() == HANDLER + b"\n\ndef second(event, context):\n    return 2\n"
+
+
+@pytest.mark.parametrize("make", [make_zip, make_folder])
+def test_a_protected_input_is_no_output_either(make: Callable[[], Path], defender: Run) -> None:
+    source = make()
+    protected = f"protected{source.suffix}"
+    assert defender("embed", source, "-o", protected)[0] == 0
+    before = state(Path())
+    for output in (protected, *([f"{protected}/inside"] if not source.suffix else [])):
+        status, _, err = defender("embed", protected, "-o", output, "--force")
+        assert status == 2, err
+    assert state(Path()) == before
+
+
 def test_a_folder_packed_as_zip_and_removed_from_it(defender: Run) -> None:
     folder = make_folder()
     assert defender("embed", folder, "--zip")[0] == 0

@@ -5,7 +5,7 @@ The only code that knows the ZIP format. Untouched members are copied as they ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from defender.archive.backup import absolute, original_data, relative
@@ -13,6 +13,7 @@ from defender.archive.folder import FolderArchive
 from defender.archive.model import (
     Add,
     AddRaw,
+    Advance,
     Archive,
     Change,
     Drop,
@@ -23,6 +24,7 @@ from defender.archive.model import (
     Restorable,
     Target,
 )
+from defender.archive.output import check_target
 from defender.archive.pieces import FileBytes
 from defender.archive.platform import platform_warnings
 from defender.archive.zip_archive import ZipArchive
@@ -31,6 +33,7 @@ from defender.errors import PackageError
 __all__ = [
     "Add",
     "AddRaw",
+    "Advance",
     "Archive",
     "Change",
     "Drop",
@@ -46,7 +49,28 @@ __all__ = [
     "platform_warnings",
     "raw_members",
     "relative",
+    "write_restored",
 ]
+
+
+def write_restored(
+    opened: Archive, base: Archive, changes: Sequence[Change], target: Target, advance: Advance | None = None
+) -> None:
+    """Write `base`, which is `opened` as it was before an earlier embedding, with its changes to the target.
+
+    The target is judged by where `opened` lies: `base` may be a copy of it elsewhere. A folder that is
+    changed in place changes in one step from what it is now, and not by way of the copy.
+    """
+    check_target(opened.source, target)
+    if (
+        target.in_place
+        and isinstance(opened, FolderArchive)
+        and isinstance(base, FolderArchive)
+        and base is not opened
+    ):
+        opened.write(opened.rebased(base, changes), target, advance)
+    else:
+        base.write(changes, target, advance)
 
 
 def raw_members(archive: Archive, names: Iterable[str]) -> tuple[AddRaw, ...]:

@@ -20,7 +20,18 @@ from defender.archive.folder_changes import PlannedFolder, restoring
 from defender.archive.folder_journal import STAGE, roll_back, write_in_place
 from defender.archive.folder_pack import pack
 from defender.archive.folder_write import write_copy
-from defender.archive.model import Advance, Change, Kind, Limits, Member, Restorable, Target
+from defender.archive.model import (
+    Add,
+    Advance,
+    Change,
+    Drop,
+    Kind,
+    Limits,
+    Member,
+    Replace,
+    Restorable,
+    Target,
+)
 from defender.archive.output import check_target
 from defender.archive.pieces import stamp
 from defender.archive.signatures import refuse_signed
@@ -132,6 +143,25 @@ class FolderArchive:
 
     def _planned(self) -> PlannedFolder:
         return PlannedFolder(self.source, self._members, self.read)
+
+    def rebased(self, base: FolderArchive, changes: Sequence[Change]) -> list[Change]:
+        """The changes that make this folder what `base`, a copy of it, would be with `changes`."""
+        after = base._planned().after(changes)
+        result: list[Change] = [Drop(name) for name in self._members if name not in after.members]
+        for name, member in after.members.items():
+            if member.kind is not Kind.FILE:
+                continue
+            if name not in self._members:
+                result.append(Add(name, after.read(name), member.mode))
+            elif name in after.fresh or not self._is_copied(base, name):
+                data = after.read(name)
+                result += [] if data == self.read(name) else [Replace(name, data)]
+        return result
+
+    def _is_copied(self, base: FolderArchive, name: str) -> bool:
+        """Whether the copy still is one: copying keeps the date, and what was restored has a new one."""
+        mine, other = self.path(name).stat(), base.path(name).stat()
+        return (mine.st_size, mine.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
 
     def write(self, changes: Sequence[Change], target: Target, advance: Advance | None = None) -> None:
         """Write the folder with its changes to the target, whole or not at all."""

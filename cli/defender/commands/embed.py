@@ -13,12 +13,12 @@ from typing import Any
 
 import click
 
-from defender.archive import Target
+from defender.archive import Advance, Target
 from defender.commands import choose, option, talk
 from defender.commands.output import targets, write_options
 from defender.commands.request import choice, request
 from defender.console import Console, Progress
-from defender.embedding import Advance, Options, Prepared
+from defender.embedding import Options, Prepared
 from defender.errors import DefenderError, UsageError
 from defender.removal import file_sha256
 from defender.report import Report, shared_environment

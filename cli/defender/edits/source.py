@@ -69,11 +69,6 @@ class Source:
         """Offset of the first byte of the line that holds `offset`."""
         return self.data.rfind(b"\n", 0, offset) + 1
 
-    def line_end(self, offset: int) -> int:
-        """Offset behind the line end of the line that holds `offset`, or the file's length."""
-        at = self.data.find(b"\n", offset)
-        return len(self.data) if at < 0 else at + 1
-
 
 def walk(node: Node, enter: Callable[[Node], bool] = lambda _: True) -> Iterator[Node]:
     """All nodes below `node` and itself, in source order; below those that `enter` refuses, none.
