@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from defender import bundle as bundles
 from defender import manifest as manifests
@@ -43,11 +44,12 @@ class Verified:
         return tuple(finding for finding in self.findings if finding.problem)
 
 
-def verify(archive: Archive, tw_policy: str | None) -> Verified:
+def verify(archive: Archive, tw_policy: str | None, customers_bundle: Path | None = None) -> Verified:
     """Look at manifests, hashes, wrappings, bundles and policy of a package.
 
     Raises VerificationFailed when the package was never embedded. `tw_policy` is the string that the
-    function has in its environment; None leaves only a baked policy to look at.
+    function has in its environment; None leaves only a baked policy to look at. A bundle that a console
+    made can be compared only with itself, `customers_bundle`.
     """
     roots = manifests.task_roots(archive)
     if not roots:
@@ -67,8 +69,10 @@ def verify(archive: Archive, tw_policy: str | None) -> Verified:
         named = [_function(one, root) for one in manifest.functions]
         functions += named
         findings += _files(archive, manifest, root)
+        findings += _bundle(archive, manifest, root, customers_bundle)
         findings += _wrappings(archive, manifest, named)
-        findings += _policies(archive, manifest.functions, root, tw_policy)
+        if customers_bundle is None:  # what a console writes, only its own bundle can read
+            findings += _policies(archive, manifest.functions, root, tw_policy)
     return Verified(tuple(findings), tuple(functions))
 
 
@@ -83,7 +87,7 @@ def _function(one: ProtectedFunction, root: str) -> Function:
 
 
 def _files(archive: Archive, manifest: Manifest, root: str) -> Iterator[Finding]:
-    """Changed and added files by their recorded hashes, and the bundle by the hashes that we know."""
+    """Changed and added files by their recorded hashes."""
     wanted = [(one.path, one.after, "edited file") for one in manifest.changed]
     wanted += [(one.path, one.sha256, "added file") for one in manifest.added]
     for relative, digest, kind in wanted:
@@ -98,24 +102,29 @@ def _files(archive: Archive, manifest: Manifest, root: str) -> Iterator[Finding]
             yield Finding(path, kind, "is not what embedding wrote")
         else:
             yield Finding(path, kind)
-    yield from _bundle(archive, manifest, root)
 
 
-def _bundle(archive: Archive, manifest: Manifest, root: str) -> Iterator[Finding]:
+def _bundle(
+    archive: Archive, manifest: Manifest, root: str, customers_bundle: Path | None
+) -> Iterator[Finding]:
+    """The agent's files against a bundle that does not come from the package: what that says is no evidence."""
     folder = posixpath.join(root, FOLDER)
     if manifest.family not in REGISTRY:
         yield Finding(folder, "bundle", f"the manifest names an unknown runtime {manifest.family!r}")
         return
-    ours = bundles.builtin(manifest.family)
-    if (manifest.bundle, manifest.bundle_version) != (ours.description.name, ours.description.version):
+    known = bundles.builtin(manifest.family)
+    if customers_bundle is not None:
+        known = bundles.customers(customers_bundle, manifest.family)
+    if (manifest.bundle, manifest.bundle_version) != (known.description.name, known.description.version):
         label = f"{manifest.bundle} {manifest.bundle_version}"
-        yield Finding(folder, f"bundle {label}: only its recorded hashes could be checked")
+        problem = f"is not {known.label}: use the version of defender that embedded it, or --bundle"
+        yield Finding(folder, f"bundle {label}", problem)
         return
-    wrong = bundles.missing_or_changed(archive, ours, root)
+    wrong = bundles.missing_or_changed(archive, known, root)
     for path in wrong:
-        yield Finding(path, "bundle", f"is not the file of {ours.label}")
+        yield Finding(path, "bundle", f"is not the file of {known.label}")
     if not wrong:
-        yield Finding(folder, f"bundle {ours.label}")
+        yield Finding(folder, f"bundle {known.label}")
 
 
 def _wrappings(archive: Archive, manifest: Manifest, functions: list[Function]) -> Iterator[Finding]:

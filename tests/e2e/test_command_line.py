@@ -355,8 +355,33 @@ def test_a_customers_bundle(defender: Run) -> None:
     with zipfile.ZipFile("f.protected.zip") as archive:
         assert "twistlock/native_python.so" in archive.namelist()
         assert "twistlock/bundle.json" not in archive.namelist()
+    status, _, err = defender("verify", "f.protected.zip")
+    assert status == 7
+    assert "--bundle" in err
+    status, _, err = defender(
+        "verify", "f.protected.zip", "--bundle", bundle, "--tw-policy", "a console's string"
+    )
+    assert status == 0, err
+    assert "bundle customer's bundle" in err
     assert defender("remove", "f.protected.zip", "-o", "back.zip")[0] == 0
     assert Path("back.zip").read_bytes() == Path("f.zip").read_bytes()
+
+
+def test_verify_compares_a_bundle_with_what_is_known_outside_of_the_package(defender: Run) -> None:
+    """A manifest that claims another bundle, or another version, makes nothing of the package evident."""
+    make_zip()
+    bundle = customers_bundle()
+    assert defender("embed", "f.zip")[0] == 0
+    for claim in (
+        (b'"bundle_version": "', b'"bundle_version": "9'),
+        (b'"bundle": "defender"', b'"bundle": "x"'),
+    ):
+        shutil.copy("f.protected.zip", "claims.zip")
+        edit("claims.zip", "twistlock/defender.json", lambda data, claim=claim: data.replace(*claim))
+        status, _, err = defender("verify", "claims.zip")
+        assert status == 7
+        assert "--bundle" in err
+    assert defender("verify", "f.protected.zip", "--bundle", bundle)[0] == 7
 
 
 def test_an_async_handler_is_more_than_a_customers_bundle_can_do(defender: Run) -> None:

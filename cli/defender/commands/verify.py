@@ -24,20 +24,21 @@ from defender.verification import verify as verify_archive
     envvar=["DEFENDER_TW_POLICY", "TW_POLICY"],
     help="The string that the function has in its environment.",
 )
+@option("--bundle", type=click.Path(path_type=Path), help="The console's bundle that was embedded (ZIP).")
 @talk
-def verify(packages: tuple[Path, ...], tw_policy: str | None, **given: Any) -> int:
+def verify(packages: tuple[Path, ...], tw_policy: str | None, bundle: Path | None, **given: Any) -> int:
     """Check, offline, that a package is protected as it says."""
     console = Console(quiet=given["quiet"], verbose=given["verbose"], as_json=given["as_json"])
-    reports = [_verify(package, tw_policy, console) for package in packages]
+    reports = [_verify(package, tw_policy, bundle, console) for package in packages]
     if console.as_json:
         console.results(reports, None)
     return max((report.error.exit_code if report.error else 0 for report in reports), default=0)
 
 
-def _verify(package: Path, tw_policy: str | None, console: Console) -> Report:
+def _verify(package: Path, tw_policy: str | None, bundle: Path | None, console: Console) -> Report:
     try:
         with open_archive(package) as archive:
-            verified = verify_archive(archive, tw_policy)
+            verified = verify_archive(archive, tw_policy, bundle)
             warnings = archive.warnings
     except DefenderError as error:
         console.error(error)
