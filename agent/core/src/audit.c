@@ -10,7 +10,6 @@
 #include <time.h>
 
 enum { EMPTY, WRITING, PENDING, WRITTEN };
-enum { PATH_SHOWN = 512, COMMAND_SHOWN = 1024, TEXT_SHOWN = 256 };
 
 struct slot {
     _Atomic unsigned state;
@@ -32,7 +31,7 @@ static struct {
     struct ring *ring;
     pid_t main_process;
     _Atomic unsigned long invocation_first; /* the ring's `next` when the invocation began */
-    char function[TEXT_SHOWN], region[64], provider[16], rule[TEXT_SHOWN], runtime[64], request[128];
+    char function[TW_AUDIT_TEXT], region[64], provider[16], rule[TW_AUDIT_TEXT], runtime[64], request[128];
 } audit;
 
 static const char *const effects[] = {"disable", "alert", "prevent", "block"};
@@ -138,34 +137,24 @@ void tw_audit_notice(const char *message)
     struct tw_text text = {.start = line, .size = sizeof line};
 
     begin_line(&text, "defender");
-    tw_text_field(&text, "version", TW_VERSION, TEXT_SHOWN);
+    tw_text_field(&text, "version", TW_VERSION, TW_AUDIT_TEXT);
     tw_text_field(&text, "msg", message, 512);
     notice(&text);
 }
 
-void tw_audit_first_line(const char *message, const struct tw_policy *policy)
+void tw_audit_first_line(const char *message, const struct tw_policy *policy, const char *lock)
 {
     char line[2048];
     struct tw_text text = {.start = line, .size = sizeof line};
-    const struct {
-        const char *name;
-        enum tw_effect effect;
-    } sections[] = {{"network", policy->network}, {"dns", policy->dns}, {"filesystem", policy->filesystem}};
-    bool first = true;
 
     begin_line(&text, "defender");
-    tw_text_field(&text, "version", TW_VERSION, TEXT_SHOWN);
-    tw_text_field(&text, "rule", policy->rule, TEXT_SHOWN);
-    tw_text_field(&text, "processes", effects[policy->processes.effect], TEXT_SHOWN);
-    tw_text_add(&text, ",\"lock\":\"off\",\"not_enforced\":[");
-    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
-        if (sections[i].effect != TW_EFFECT_DISABLE) {
-            tw_text_add(&text, first ? "\"" : ",\"");
-            tw_text_add(&text, sections[i].name);
-            tw_text_add(&text, "\"");
-            first = false;
-        }
-    tw_text_add(&text, "]");
+    tw_text_field(&text, "version", TW_VERSION, TW_AUDIT_TEXT);
+    tw_text_field(&text, "rule", policy->rule, TW_AUDIT_TEXT);
+    tw_text_field(&text, "processes", effects[policy->processes.effect], TW_AUDIT_TEXT);
+    tw_text_field(&text, "network", effects[policy->network.effect], TW_AUDIT_TEXT);
+    tw_text_field(&text, "dns", effects[policy->dns.effect], TW_AUDIT_TEXT);
+    tw_text_field(&text, "filesystem", effects[policy->filesystem.effect], TW_AUDIT_TEXT);
+    tw_text_field(&text, "lock", lock, TW_AUDIT_TEXT);
     tw_text_field(&text, "msg", message, 512);
     notice(&text);
 }
@@ -197,21 +186,24 @@ static bool is_repeat(unsigned long key, pid_t process)
     return false;
 }
 
+static const char *const types[] = {"processes", "network", "filesystem"};
+
 /* What stands in every audit, from its time to its version. */
-static void begin_audit(struct tw_text *text, const char *attack, const char *effect, const char *severity, const char *why)
+static void begin_audit(struct tw_text *text, enum tw_audit_type type, const char *attack, const char *effect,
+                        const char *severity, const char *why)
 {
-    begin_line(text, "processes");
-    tw_text_field(text, "attackType", attack, TEXT_SHOWN);
-    tw_text_field(text, "effect", effect, TEXT_SHOWN);
+    begin_line(text, types[type]);
+    tw_text_field(text, "attackType", attack, TW_AUDIT_TEXT);
+    tw_text_field(text, "effect", effect, TW_AUDIT_TEXT);
     tw_text_field(text, "severity", severity, 16);
-    tw_text_field(text, "ruleName", audit.rule, TEXT_SHOWN);
-    tw_text_field(text, "msg", why, TEXT_SHOWN);
-    tw_text_field(text, "function", given(audit.function), TEXT_SHOWN);
-    tw_text_field(text, "requestID", given(audit.request), TEXT_SHOWN);
-    tw_text_field(text, "region", given(audit.region), TEXT_SHOWN);
-    tw_text_field(text, "provider", audit.provider, TEXT_SHOWN);
-    tw_text_field(text, "runtime", given(audit.runtime), TEXT_SHOWN);
-    tw_text_field(text, "version", TW_VERSION, TEXT_SHOWN);
+    tw_text_field(text, "ruleName", audit.rule, TW_AUDIT_TEXT);
+    tw_text_field(text, "msg", why, TW_AUDIT_TEXT);
+    tw_text_field(text, "function", given(audit.function), TW_AUDIT_TEXT);
+    tw_text_field(text, "requestID", given(audit.request), TW_AUDIT_TEXT);
+    tw_text_field(text, "region", given(audit.region), TW_AUDIT_TEXT);
+    tw_text_field(text, "provider", audit.provider, TW_AUDIT_TEXT);
+    tw_text_field(text, "runtime", given(audit.runtime), TW_AUDIT_TEXT);
+    tw_text_field(text, "version", TW_VERSION, TW_AUDIT_TEXT);
 }
 
 /* The next place in the ring, for this process to write a line in. */
@@ -241,19 +233,30 @@ static void finish_audit(struct slot *slot, struct tw_text *text)
         emit_pending();
 }
 
-void tw_audit_process(const struct tw_verdict *verdict, const struct tw_process_facts *facts)
+static void add_detail(struct tw_text *text, const struct tw_detail *detail)
 {
-    char command[COMMAND_SHOWN];
-    size_t length = tw_scrub(facts->argv, command, sizeof command - 1);
+    if (!detail->is_number || detail->value == NULL) {
+        tw_text_field(text, detail->key, detail->value, detail->most);
+        return;
+    }
+    tw_text_add(text, ",\"");
+    tw_text_add(text, detail->key);
+    tw_text_add(text, "\":");
+    tw_text_add(text, detail->value);
+}
+
+void tw_audit(enum tw_audit_type type, const struct tw_verdict *verdict, const struct tw_detail *details, size_t count)
+{
     const char *effect = effects[verdict->effect];
     pid_t process = tw_process_id();
 
-    command[length] = '\0';
     if (audit.ring == NULL)
         return;
     unsigned long key = hash(0xcbf29ce484222325, verdict->attack, strlen(verdict->attack));
 
-    key = hash(hash(hash(key, effect, strlen(effect)), facts->path, strlen(facts->path)), command, length);
+    key = hash(key, effect, strlen(effect));
+    for (size_t i = 0; i < count; i++)
+        key = hash(key, details[i].value, details[i].value == NULL ? 0 : strlen(details[i].value));
     if (is_repeat(key, process))
         return;
     struct slot *slot = take_slot(key, process);
@@ -261,11 +264,10 @@ void tw_audit_process(const struct tw_verdict *verdict, const struct tw_process_
     struct tw_text text = {.start = slot->line, .size = TW_AUDIT_LINE - 128};
     bool is_miner = strcmp(verdict->attack, "cryptoMinerProcess") == 0;
 
-    begin_audit(&text, verdict->attack, effect, is_miner ? "critical" : "high", verdict->why);
-    tw_text_field(&text, "matched", verdict->by, TEXT_SHOWN);
-    tw_text_field(&text, "processPath", facts->path, PATH_SHOWN);
-    tw_text_field(&text, "interpreter", facts->interpreter, PATH_SHOWN);
-    tw_text_field(&text, "command", command, COMMAND_SHOWN);
+    begin_audit(&text, type, verdict->attack, effect, is_miner ? "critical" : "high", verdict->why);
+    tw_text_field(&text, "matched", verdict->by, TW_AUDIT_TEXT);
+    for (size_t i = 0; i < count; i++)
+        add_detail(&text, &details[i]);
     finish_audit(slot, &text);
 }
 
@@ -279,7 +281,7 @@ void tw_audit_tampering(const char *what, enum tw_effect effect)
     struct slot *slot = take_slot(key, process);
     struct tw_text text = {.start = slot->line, .size = TW_AUDIT_LINE - 128};
 
-    begin_audit(&text, "policyHijacked", effects[effect], "critical", what);
+    begin_audit(&text, TW_AUDIT_PROCESSES, "policyHijacked", effects[effect], "critical", what);
     finish_audit(slot, &text);
 }
 

@@ -9,7 +9,7 @@
 
 #include <sys/types.h>
 
-enum { TW_AUDIT_LINE = 4096, TW_AUDIT_RING = 64 };
+enum { TW_AUDIT_LINE = 4096, TW_AUDIT_RING = 64, TW_AUDIT_PATH = 512, TW_AUDIT_COMMAND = 1024, TW_AUDIT_TEXT = 256 };
 
 /* What stands in every line. Strings are copied. */
 struct tw_audit_identity {
@@ -19,16 +19,26 @@ struct tw_audit_identity {
 /* Takes a duplicate of stderr and the memory for the ring. Returns false when there is no memory. */
 bool tw_audit_open(const struct tw_audit_identity *identity);
 
-/* The environment's first line: version, rule, kernel lock, what is not enforced. */
-void tw_audit_first_line(const char *message, const struct tw_policy *policy);
+/* The environment's first line: version, rule, the sections' effects, kernel lock. */
+void tw_audit_first_line(const char *message, const struct tw_policy *policy, const char *lock);
 
 /* A line that is no audit, such as a policy made for another function. */
 void tw_audit_notice(const char *message);
 
-/* One process that was denied, or would have been. Repeats within an invocation are only counted. */
-void tw_audit_process(const struct tw_verdict *verdict, const struct tw_process_facts *facts);
+enum tw_audit_type { TW_AUDIT_PROCESSES, TW_AUDIT_NETWORK, TW_AUDIT_FILESYSTEM };
 
-/* Somebody changed the agent itself: its hooks or its policy. They are put back before. */
+/* A field of one type of audit; left out when the value is NULL. */
+struct tw_detail {
+    const char *key, *value;
+    size_t most;    /* so many bytes are shown */
+    bool is_number; /* the value is digits alone */
+};
+
+/* One thing that was denied, or would have been. Repeats within an invocation, which are those whose attack, effect and
+ * details are the same, are only counted. */
+void tw_audit(enum tw_audit_type type, const struct tw_verdict *verdict, const struct tw_detail *details, size_t count);
+
+/* Somebody changed the agent itself, or tried to: its hooks, its policy, its memory. */
 void tw_audit_tampering(const char *what, enum tw_effect effect);
 
 void tw_audit_invocation_begin(const char *request_id);

@@ -2,7 +2,8 @@
  * children of vfork. */
 #define _GNU_SOURCE
 #include "arguments.h"
-#include "hooks.h"
+#include "by_number.h"
+#include "process_calls.h"
 #include "program.h"
 
 #include <errno.h>
@@ -19,7 +20,6 @@
 
 typedef int exec_function(const char *, char *const[], char *const[]);
 typedef int fexecve_function(int, char *const[], char *const[]);
-typedef long syscall_function(long, long, long, long, long, long, long);
 
 static bool exec_denied(const struct tw_program_call *call, char *const argv[])
 {
@@ -161,11 +161,11 @@ int tw_execveat(int folder, const char *path, char *const argv[], char *const en
     struct tw_program_call call = {.folder = folder, .path = copy, .is_descriptor = (flags & AT_EMPTY_PATH) != 0};
 
     if (path == NULL)
-        return (int)TW_REAL(syscall, syscall_function)(SYS_execveat, folder, 0, (long)argv, (long)envp, flags, 0);
+        return (int)TW_REAL(syscall, tw_syscall_function)(SYS_execveat, folder, 0, (long)argv, (long)envp, flags, 0);
     TW_OWN_ARGUMENTS(own, argv, -1);
     if (!tw_path_copy(path, copy) || exec_denied(&call, own))
         return -1;
-    return (int)TW_REAL(syscall, syscall_function)(SYS_execveat, folder, (long)copy, (long)own, (long)envp, flags, 0);
+    return (int)TW_REAL(syscall, tw_syscall_function)(SYS_execveat, folder, (long)copy, (long)own, (long)envp, flags, 0);
 }
 
 int tw_fexecve(int descriptor, char *const argv[], char *const envp[])
@@ -176,20 +176,4 @@ int tw_fexecve(int descriptor, char *const argv[], char *const envp[])
     if (own != NULL && envp != NULL && exec_denied(&call, own))
         return -1;
     return TW_REAL(fexecve, fexecve_function)(descriptor, own, envp);
-}
-
-static __attribute__((noinline)) long exec_by_number(long number, long a, long b, long c, long d, long e)
-{
-    if (number == SYS_execve)
-        return tw_execve((const char *)a, (char *const *)b, (char *const *)c);
-    return tw_execveat((int)a, (const char *)b, (char *const *)c, (char *const *)d, (int)e);
-}
-
-/* All arguments travel in registers and one stack slot, whether or not the caller gave them: passing on seven is
- * what libc's own function does. A jump for all other calls: nothing is left on the stack behind it. */
-long tw_syscall(long number, long a, long b, long c, long d, long e, long f)
-{
-    if (number == SYS_execve || number == SYS_execveat)
-        return exec_by_number(number, a, b, c, d, e);
-    __attribute__((musttail)) return TW_REAL(syscall, syscall_function)(number, a, b, c, d, e, f);
 }

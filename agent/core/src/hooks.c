@@ -1,18 +1,28 @@
 #define _GNU_SOURCE
 #include "hooks.h"
 
+#include "by_number.h"
 #include "elf_hooks.h"
+#include "loader_calls.h"
+#include "process_calls.h"
 
 #include <dlfcn.h>
 #include <link.h>
 
-#define CALL(name, hook) {#name, (void *)hook},
+enum need { ANY = 1, P = 2, N = 4, D = 8, F = 16 };
 
-static const struct tw_hook calls[] = {TW_PROCESS_CALLS(CALL)};
+#define CALL(need, name, hook) {{#name, (void *)hook}, need},
 
-void *tw_reals[TW_CALLS];
+static const struct {
+    struct tw_hook hook;
+    unsigned need;
+} calls[] = {TW_CALLS(CALL)};
 
-static bool installed;
+void *tw_reals[TW_CALL_COUNT];
+
+/* The rows that the policy needs, once it is known. */
+static struct tw_hook table[TW_CALL_COUNT];
+static size_t table_count;
 
 /* libc's own functions, before its table of symbols is changed: from then on look-ups find the hooks. Before glibc
  * 2.34 the dynamic linker's calls stood in a library of their own, which libc's handle does not search. */
@@ -25,30 +35,44 @@ static bool find_reals(void)
 
         if (library == NULL)
             continue;
-        for (size_t number = 0; number < TW_CALLS; number++)
+        for (size_t number = 0; number < TW_CALL_COUNT; number++)
             if (tw_reals[number] == NULL)
-                tw_reals[number] = dlsym(library, calls[number].name);
+                tw_reals[number] = dlsym(library, calls[number].hook.name);
         dlclose(library);
     }
     dlerror(); /* names that this libc lacks are no error of the caller's */
     return tw_reals[TW_CALL_execve] != NULL && tw_reals[TW_CALL_syscall] != NULL;
 }
 
+static unsigned needs(const struct tw_policy *policy)
+{
+    return (unsigned)ANY | (policy->processes.effect != TW_EFFECT_DISABLE ? P : 0) |
+           (policy->network.effect != TW_EFFECT_DISABLE ? N : 0) | (policy->dns.effect != TW_EFFECT_DISABLE ? D : 0) |
+           (policy->filesystem.effect != TW_EFFECT_DISABLE ? F : 0);
+}
+
 bool tw_hooks_install(const struct tw_policy *policy)
 {
-    if (policy->processes.effect == TW_EFFECT_DISABLE)
+    unsigned needed = needs(policy);
+
+    if (!find_reals())
+        return false;
+    for (size_t number = 0; number < TW_CALL_COUNT; number++)
+        if ((calls[number].need & needed) != 0)
+            table[table_count++] = calls[number].hook;
+    if (tw_elf_hook(table, table_count))
         return true;
-    installed = find_reals() && tw_elf_hook(calls, TW_CALLS);
-    return installed;
+    table_count = 0;
+    return false;
 }
 
 bool tw_hooks_refresh(void)
 {
-    return installed && tw_elf_refresh(calls, TW_CALLS);
+    return table_count > 0 && tw_elf_refresh(table, table_count);
 }
 
 void tw_hooks_namespace(struct link_map *map)
 {
-    if (installed)
-        tw_elf_hook_namespace(map, calls, TW_CALLS);
+    if (table_count > 0)
+        tw_elf_hook_namespace(map, table, table_count);
 }

@@ -1,7 +1,7 @@
 /* The dynamic linker's calls. dlopen and dlsym need no hook: what they find in the C library's table are the hooks.
  * A namespace of its own comes with a C library of its own. */
 #define _GNU_SOURCE
-#include "hooks.h"
+#include "loader_calls.h"
 
 #include <dlfcn.h>
 

@@ -27,34 +27,6 @@ static bool effect(struct tw_decoder *decoder, enum tw_effect *effect)
     return tw_decoder_invalid(decoder, "an effect is none of alert, prevent and block");
 }
 
-static bool ports(struct tw_decoder *decoder)
-{
-    struct tw_json *json = &decoder->json;
-    bool first = true;
-
-    if (!tw_json_enter(json, TW_JSON_ARRAY))
-        return false;
-    while (tw_json_next(json, TW_JSON_ARRAY, &first)) {
-        uint32_t range[2] = {0, 0};
-        size_t count = 0;
-        bool inner = true;
-
-        if (!tw_json_enter(json, TW_JSON_ARRAY))
-            return false;
-        while (tw_json_next(json, TW_JSON_ARRAY, &inner)) {
-            if (count == 2)
-                return tw_decoder_invalid(decoder, "ports are no pair");
-            if (!tw_json_small(json, &range[count++]))
-                return false;
-        }
-        if (json->error != NULL)
-            return false;
-        if (count != 2 || range[0] < 1 || range[1] > 65535 || range[0] > range[1])
-            return tw_decoder_invalid(decoder, "ports are no range within 1 to 65535");
-    }
-    return json->error == NULL;
-}
-
 static bool processes_member(struct tw_decoder *decoder, const char *key, void *target)
 {
     struct tw_processes *section = target;
@@ -66,50 +38,63 @@ static bool processes_member(struct tw_decoder *decoder, const char *key, void *
     if (strcmp(key, "crypto_miners") == 0)
         return tw_json_bool(&decoder->json, &section->crypto_miners);
     if (strcmp(key, "allow") == 0)
-        return tw_decoder_strings(decoder, tw_is_entry, &section->allow);
-    return strcmp(key, "deny") == 0 && tw_decoder_strings(decoder, tw_is_entry, &section->deny);
+        return tw_decoder_strings(decoder, &tw_entries, &section->allow);
+    return strcmp(key, "deny") == 0 && tw_decoder_strings(decoder, &tw_entries, &section->deny);
 }
 
-static bool ports_member(struct tw_decoder *decoder, const char *key, void *target)
+static bool listening_member(struct tw_decoder *decoder, const char *key, void *target)
 {
-    (void)target;
-    if (strcmp(key, "allow_ports") == 0 || strcmp(key, "deny_ports") == 0)
-        return ports(decoder);
-    return false;
+    struct tw_network *section = target;
+
+    if (strcmp(key, "allow_ports") == 0)
+        return tw_decoder_ports(decoder, &section->allow_listening);
+    return strcmp(key, "deny_ports") == 0 && tw_decoder_ports(decoder, &section->deny_listening);
 }
 
 static bool outbound_member(struct tw_decoder *decoder, const char *key, void *target)
 {
-    if (strcmp(key, "allow_ips") == 0 || strcmp(key, "deny_ips") == 0)
-        return tw_decoder_strings(decoder, tw_is_address, NULL);
-    return ports_member(decoder, key, target);
+    struct tw_network *section = target;
+
+    if (strcmp(key, "allow_ips") == 0)
+        return tw_decoder_blocks(decoder, &section->allow_ips);
+    if (strcmp(key, "deny_ips") == 0)
+        return tw_decoder_blocks(decoder, &section->deny_ips);
+    if (strcmp(key, "allow_ports") == 0)
+        return tw_decoder_ports(decoder, &section->allow_outbound);
+    return strcmp(key, "deny_ports") == 0 && tw_decoder_ports(decoder, &section->deny_outbound);
 }
 
 static bool network_member(struct tw_decoder *decoder, const char *key, void *target)
 {
+    struct tw_network *section = target;
+
     if (strcmp(key, "effect") == 0)
-        return effect(decoder, target);
+        return effect(decoder, &section->effect);
     if (strcmp(key, "outbound") == 0)
-        return tw_decoder_object(decoder, outbound_member, NULL);
-    return strcmp(key, "listening") == 0 && tw_decoder_object(decoder, ports_member, NULL);
+        return tw_decoder_object(decoder, outbound_member, section);
+    return strcmp(key, "listening") == 0 && tw_decoder_object(decoder, listening_member, section);
 }
 
 static bool dns_member(struct tw_decoder *decoder, const char *key, void *target)
 {
+    struct tw_dns *section = target;
+
     if (strcmp(key, "effect") == 0)
-        return effect(decoder, target);
-    if (strcmp(key, "allow") == 0 || strcmp(key, "deny") == 0)
-        return tw_decoder_strings(decoder, tw_is_name, NULL);
-    return false;
+        return effect(decoder, &section->effect);
+    if (strcmp(key, "allow") == 0)
+        return tw_decoder_strings(decoder, &tw_names, &section->allow);
+    return strcmp(key, "deny") == 0 && tw_decoder_strings(decoder, &tw_names, &section->deny);
 }
 
 static bool filesystem_member(struct tw_decoder *decoder, const char *key, void *target)
 {
+    struct tw_filesystem *section = target;
+
     if (strcmp(key, "effect") == 0)
-        return effect(decoder, target);
-    if (strcmp(key, "allow") == 0 || strcmp(key, "deny") == 0)
-        return tw_decoder_strings(decoder, tw_is_path, NULL);
-    return false;
+        return effect(decoder, &section->effect);
+    if (strcmp(key, "allow") == 0)
+        return tw_decoder_strings(decoder, &tw_paths, &section->allow);
+    return strcmp(key, "deny") == 0 && tw_decoder_strings(decoder, &tw_paths, &section->deny);
 }
 
 static bool section(struct tw_decoder *decoder, tw_member_reader *member, void *target, const enum tw_effect *effect)
@@ -130,11 +115,11 @@ static bool rule_member(struct tw_decoder *decoder, const char *key, void *targe
     if (strcmp(key, "processes") == 0)
         return section(decoder, processes_member, &policy->processes, &policy->processes.effect);
     if (strcmp(key, "network") == 0)
-        return section(decoder, network_member, &policy->network, &policy->network);
+        return section(decoder, network_member, &policy->network, &policy->network.effect);
     if (strcmp(key, "dns") == 0)
-        return section(decoder, dns_member, &policy->dns, &policy->dns);
+        return section(decoder, dns_member, &policy->dns, &policy->dns.effect);
     return strcmp(key, "filesystem") == 0 &&
-           section(decoder, filesystem_member, &policy->filesystem, &policy->filesystem);
+           section(decoder, filesystem_member, &policy->filesystem, &policy->filesystem.effect);
 }
 
 /* A string or null. */
@@ -172,7 +157,6 @@ static bool top_member(struct tw_decoder *decoder, const char *key, void *target
 {
     struct top *top = target;
     struct tw_policy *policy = top->policy;
-    const char *ignored;
 
     if (strcmp(key, "v") == 0) {
         top->version = true;
@@ -185,7 +169,7 @@ static bool top_member(struct tw_decoder *decoder, const char *key, void *target
         return tw_decoder_object(decoder, id_member, policy);
     }
     if (strcmp(key, "console") == 0)
-        return optional(decoder, &ignored);
+        return optional(decoder, &policy->console);
     if (strcmp(key, "runtime") == 0) {
         top->runtime = true;
         if (tw_json_peek(&decoder->json) == TW_JSON_NULL)

@@ -108,34 +108,102 @@ bool tw_decoder_object(struct tw_decoder *decoder, tw_member_reader *member, voi
     return json->error == NULL;
 }
 
-/* A list of strings. With `list` NULL they are only checked. */
-bool tw_decoder_strings(struct tw_decoder *decoder, bool (*check)(const char *), struct tw_list *list)
+const struct tw_entry_kind tw_entries = {tw_is_entry, NULL}, tw_names = {tw_is_name, tw_name_normalise},
+                           tw_paths = {tw_is_path, tw_path_normalise};
+
+/* Enters a list, and takes memory for its entries. NULL when it is none, or there is no memory. */
+static void *enter_list(struct tw_decoder *decoder, size_t size, size_t *items)
 {
     struct tw_json count = decoder->json;
-    size_t items = 0;
+    bool first = true;
+
+    *items = 0;
+    if (!tw_json_enter(&decoder->json, TW_JSON_ARRAY))
+        return NULL;
+    if (tw_json_enter(&count, TW_JSON_ARRAY))
+        while (tw_json_next(&count, TW_JSON_ARRAY, &first) && tw_json_skip(&count))
+            ++*items;
+    return take(decoder, (*items + 1) * size);
+}
+
+static bool next_entry(struct tw_decoder *decoder, size_t i, size_t items)
+{
+    bool first = i == 0;
+
+    /* Where the document is damaged behind this point, the count is too low; reading on finds the damage. */
+    return tw_json_next(&decoder->json, TW_JSON_ARRAY, &first) &&
+           (i < items || tw_decoder_invalid(decoder, "the JSON is damaged"));
+}
+
+bool tw_decoder_strings(struct tw_decoder *decoder, const struct tw_entry_kind *kind, struct tw_list *list)
+{
+    size_t items, i = 0;
+    const char **values = enter_list(decoder, sizeof *values, &items);
+
+    if (values == NULL)
+        return false;
+    for (; next_entry(decoder, i, items); i++) {
+        const char *value = tw_decoder_text(decoder, kind->check, "an entry of a list is not valid");
+
+        if (value == NULL)
+            return false;
+        if (kind->normalise != NULL)
+            kind->normalise((char *)(uintptr_t)value);
+        values[i] = value;
+    }
+    *list = (struct tw_list){values, i};
+    return decoder->json.error == NULL;
+}
+
+bool tw_decoder_blocks(struct tw_decoder *decoder, struct tw_blocks *list)
+{
+    size_t items, i = 0;
+    struct tw_block *blocks = enter_list(decoder, sizeof *blocks, &items);
+
+    if (blocks == NULL)
+        return false;
+    for (; next_entry(decoder, i, items); i++) {
+        const char *value = tw_decoder_text(decoder, tw_is_entry, "an entry of a list is not valid");
+
+        if (value == NULL || !tw_block_read(value, &blocks[i]))
+            return tw_decoder_invalid(decoder, "an entry of a list is not valid");
+    }
+    *list = (struct tw_blocks){blocks, i};
+    return decoder->json.error == NULL;
+}
+
+static bool port_pair(struct tw_decoder *decoder, struct tw_port_range *range)
+{
+    uint32_t ends[2] = {0, 0};
+    size_t count = 0;
     bool first = true;
 
     if (!tw_json_enter(&decoder->json, TW_JSON_ARRAY))
         return false;
-    if (!tw_json_enter(&count, TW_JSON_ARRAY))
-        return tw_decoder_invalid(decoder, "the JSON is damaged");
-    while (tw_json_next(&count, TW_JSON_ARRAY, &first) && tw_json_skip(&count))
-        items++;
-    const char **values = list == NULL ? NULL : take(decoder, (items + 1) * sizeof *values);
-    size_t used = decoder->arena->used;
-
-    first = true;
-    for (size_t i = 0; tw_json_next(&decoder->json, TW_JSON_ARRAY, &first); i++) {
-        const char *value = tw_decoder_text(decoder, check, "an entry of a list is not valid");
-
-        if (value == NULL)
+    while (tw_json_next(&decoder->json, TW_JSON_ARRAY, &first)) {
+        if (count == 2)
+            return tw_decoder_invalid(decoder, "ports are no pair");
+        if (!tw_json_small(&decoder->json, &ends[count++]))
             return false;
-        if (values != NULL && i < items)
-            values[i] = value;
-        else
-            decoder->arena->used = used;
     }
-    if (list != NULL)
-        *list = (struct tw_list){values, items};
+    if (decoder->json.error != NULL)
+        return false;
+    if (count != 2 || ends[0] < 1 || ends[1] > 65535 || ends[0] > ends[1])
+        return tw_decoder_invalid(decoder, "ports are no range within 1 to 65535");
+    *range = (struct tw_port_range){(uint16_t)ends[0], (uint16_t)ends[1]};
+    return true;
+}
+
+bool tw_decoder_ports(struct tw_decoder *decoder, struct tw_ports *list)
+{
+    size_t items, i = 0;
+    struct tw_port_range *ranges = enter_list(decoder, sizeof *ranges, &items);
+
+    if (ranges == NULL)
+        return false;
+    for (; next_entry(decoder, i, items); i++)
+        if (!port_pair(decoder, &ranges[i]))
+            return false;
+    *list = (struct tw_ports){ranges, i};
     return decoder->json.error == NULL;
 }

@@ -26,7 +26,16 @@ const char *tw_decoder_text(struct tw_decoder *decoder, bool (*check)(const char
 typedef bool tw_member_reader(struct tw_decoder *decoder, const char *key, void *target);
 bool tw_decoder_object(struct tw_decoder *decoder, tw_member_reader *member, void *target);
 
-/* A list of strings. With `list` NULL they are only checked. */
-bool tw_decoder_strings(struct tw_decoder *decoder, bool (*check)(const char *), struct tw_list *list);
+/* The entries of a kind of list: which are valid, and what makes of one the one way to write it. */
+struct tw_entry_kind {
+    bool (*check)(const char *);
+    void (*normalise)(char *); /* NULL: nothing; it never makes it longer */
+};
+
+extern const struct tw_entry_kind tw_entries, tw_names, tw_paths;
+
+bool tw_decoder_strings(struct tw_decoder *decoder, const struct tw_entry_kind *kind, struct tw_list *list);
+bool tw_decoder_blocks(struct tw_decoder *decoder, struct tw_blocks *list);
+bool tw_decoder_ports(struct tw_decoder *decoder, struct tw_ports *list);
 
 #endif

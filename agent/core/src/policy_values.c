@@ -60,9 +60,9 @@ static bool is_network(const unsigned char *address, size_t size, unsigned prefi
     return true;
 }
 
-bool tw_is_address(const char *text)
+bool tw_block_read(const char *text, struct tw_block *block)
 {
-    unsigned char address[16];
+    uint8_t *bytes = block->address.bytes;
     char host[INET6_ADDRSTRLEN + 1];
     const char *slash = strchr(text, '/');
     size_t length = slash == NULL ? strlen(text) : (size_t)(slash - text);
@@ -71,7 +71,7 @@ bool tw_is_address(const char *text)
         return false;
     memcpy(host, text, length);
     host[length] = '\0';
-    size_t size = inet_pton(AF_INET, host, address) == 1 ? 4 : inet_pton(AF_INET6, host, address) == 1 ? 16 : 0;
+    size_t size = inet_pton(AF_INET, host, bytes + 12) == 1 ? 4 : inet_pton(AF_INET6, host, bytes) == 1 ? 16 : 0;
     unsigned prefix = (unsigned)size * 8;
 
     if (size == 0)
@@ -85,7 +85,15 @@ bool tw_is_address(const char *text)
         for (const char *at = slash + 1; *at != '\0'; at++)
             prefix = prefix * 10 + (unsigned)(*at - '0');
     }
-    return prefix <= size * 8 && is_network(address, size, prefix);
+    if (prefix > size * 8 || !is_network(bytes + 16 - size, size, prefix))
+        return false;
+    if (size == 4) {
+        memset(bytes, 0, 10);
+        memset(bytes + 10, 0xff, 2);
+    }
+    block->prefix = prefix + 128 - (unsigned)size * 8;
+    block->text = text;
+    return true;
 }
 
 bool tw_is_name(const char *text)
@@ -112,6 +120,40 @@ bool tw_is_name(const char *text)
             return false;
     }
     return true;
+}
+
+void tw_name_normalise(char *name)
+{
+    size_t length = strlen(name), start = 0;
+
+    if (length > 1 && name[length - 1] == '.')
+        name[--length] = '\0';
+    while (length - start > 1 && name[start] == '*' && name[start + 1] == '*')
+        start++;
+    while (length - start > 3 && strncmp(name + start, "*.*.", 4) == 0)
+        start += 2;
+    memmove(name, name + start, length - start + 1);
+    for (char *at = name; *at != '\0'; at++)
+        *at = (char)(*at >= 'A' && *at <= 'Z' ? *at + 32 : *at);
+}
+
+void tw_path_normalise(char *path)
+{
+    size_t length = 0;
+
+    for (const char *at = path; *at != '\0';) {
+        size_t size = strcspn(at, "/");
+
+        if (size > 0 && !(size == 1 && *at == '.')) {
+            path[length++] = '/';
+            memmove(path + length, at, size);
+            length += size;
+        }
+        at += size + (at[size] == '/');
+    }
+    if (length == 0)
+        path[length++] = '/';
+    path[length] = '\0';
 }
 
 /* Whether a part between slashes is exactly `part`. */

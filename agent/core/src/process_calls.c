@@ -1,72 +1,67 @@
-/* The section "processes": judges a program that is about to start, and ends the environment where the policy says so.
+/* The section "processes": judges a program that is about to start.
  *
  * Safe in the child of a vfork: nothing here allocates, locks or keeps state. The hooks that ask stand in exec_calls.c,
  * spawn_calls.c and shell_calls.c; libc's own functions call each other directly and not through them, so each call is
  * judged once. */
 #define _GNU_SOURCE
-#include "audit.h"
-#include "hooks.h"
-#include "main_process.h"
+#include "act.h"
+#include "process_calls.h"
 #include "program.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
-/* The exit code of an environment that a policy with the effect "block" ended, and how many scripts may name
- * scripts as their interpreters before the kernel gives up. */
-enum { BLOCKED = 86, SCRIPTS = 5 };
+/* How many scripts may name scripts as their interpreters before the kernel gives up. */
+enum { SCRIPTS = 5 };
 
-static const struct tw_processes *section;
-
-void tw_processes_set(const struct tw_processes *processes)
+static bool act(const struct tw_verdict *verdict, const struct tw_process_facts *facts)
 {
-    section = processes;
-}
+    char command[TW_AUDIT_COMMAND];
+    size_t length = verdict->effect == TW_EFFECT_DISABLE ? 0 : tw_scrub(facts->argv, command, sizeof command - 1);
+    const struct tw_detail details[] = {
+        {"processPath", facts->path, TW_AUDIT_PATH, false},
+        {"interpreter", facts->interpreter, TW_AUDIT_PATH, false},
+        {"command", command, TW_AUDIT_COMMAND, false},
+    };
 
-/* The runtime ends, whichever of its children made the call. */
-static void end_environment(void)
-{
-    tw_main_process_end();
-    _exit(BLOCKED);
+    command[length] = '\0';
+    return tw_act(verdict, TW_AUDIT_PROCESSES, details, sizeof details / sizeof *details);
 }
 
 /* The whole chain: a script's interpreter may be a script, and each file has to pass. */
-static struct tw_verdict judge_chain(struct tw_program_call call, const char *const *argv, struct tw_program *program)
+static bool chain_denied(const struct tw_processes *section, struct tw_program_call call, const char *const *argv)
 {
-    struct tw_verdict verdict = {0};
+    struct tw_program program;
     char next[PATH_MAX];
 
-    for (int depth = 0; depth <= SCRIPTS && tw_program_find(&call, program); depth++) {
+    for (int depth = 0; depth <= SCRIPTS && tw_program_find(&call, &program); depth++) {
         struct tw_process_facts facts = {
-            .path = program->path,
+            .path = program.path,
             .argv = argv,
-            .interpreter = program->interpreter[0] == '\0' ? NULL : program->interpreter,
-            .unexamined = program->unexamined,
+            .interpreter = program.interpreter[0] == '\0' ? NULL : program.interpreter,
+            .unexamined = program.unexamined,
         };
+        struct tw_verdict verdict = tw_judge_process(section, &facts);
 
-        verdict = tw_judge_process(section, &facts);
         if (verdict.effect != TW_EFFECT_DISABLE)
-            tw_audit_process(&verdict, &facts);
-        if (verdict.effect != TW_EFFECT_DISABLE || facts.interpreter == NULL)
+            return act(&verdict, &facts);
+        if (facts.interpreter == NULL)
             break;
-        memcpy(next, program->interpreter, sizeof next);
+        memcpy(next, program.interpreter, sizeof next);
         call = (struct tw_program_call){.folder = AT_FDCWD, .path = next};
     }
-    return verdict;
+    return false;
 }
 
 bool tw_process_denied(const struct tw_program_call *call, const char *const *argv)
 {
-    struct tw_program program;
-    struct tw_verdict verdict = {0};
+    const struct tw_policy *policy = tw_policy_active;
+    bool denied = false;
     int error = errno;
 
-    if (section != NULL && call->path != NULL)
-        verdict = judge_chain(*call, argv, &program);
-    if (verdict.effect == TW_EFFECT_BLOCK)
-        end_environment();
+    if (policy != NULL && policy->processes.effect != TW_EFFECT_DISABLE && call->path != NULL)
+        denied = chain_denied(&policy->processes, *call, argv);
     errno = error;
-    return verdict.effect == TW_EFFECT_PREVENT;
+    return denied;
 }

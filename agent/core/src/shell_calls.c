@@ -1,7 +1,7 @@
 /* The hooks of the calls that give a command to the shell: what is judged is the shell, with the command. */
 #define _GNU_SOURCE
 #include "arguments.h"
-#include "hooks.h"
+#include "process_calls.h"
 #include "program.h"
 
 #include <errno.h>

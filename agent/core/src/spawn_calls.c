@@ -1,7 +1,7 @@
 /* The hooks of posix_spawn's family. */
 #define _GNU_SOURCE
 #include "arguments.h"
-#include "hooks.h"
+#include "process_calls.h"
 #include "program.h"
 
 #include <errno.h>

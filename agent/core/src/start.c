@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const struct tw_policy *tw_policy_active;
+
 static atomic_flag started = ATOMIC_FLAG_INIT;
 /* What audits about the agent itself name as their effect. */
 static enum tw_effect on_tampering;
@@ -50,6 +52,17 @@ static void warn_of_mismatch(const struct tw_policy *policy, const char *functio
         tw_audit_notice("TW_POLICY was made for another region than the one that the function runs in");
 }
 
+static enum tw_effect strongest(const struct tw_policy *policy)
+{
+    const enum tw_effect effects[] = {policy->processes.effect, policy->network.effect, policy->dns.effect,
+                                      policy->filesystem.effect};
+    enum tw_effect found = TW_EFFECT_DISABLE;
+
+    for (size_t i = 0; i < sizeof effects / sizeof *effects; i++)
+        found = effects[i] > found ? effects[i] : found;
+    return found;
+}
+
 static int enforce(const struct tw_policy *policy, const struct tw_options *options, char *message, size_t size)
 {
     const char *function = getenv("AWS_LAMBDA_FUNCTION_NAME"), *region = getenv("AWS_REGION");
@@ -60,33 +73,29 @@ static int enforce(const struct tw_policy *policy, const struct tw_options *opti
         .rule = policy->rule,
         .runtime = options->runtime,
     };
-    bool processes = policy->processes.effect != TW_EFFECT_DISABLE;
-    bool others = policy->network != TW_EFFECT_DISABLE || policy->dns != TW_EFFECT_DISABLE ||
-                  policy->filesystem != TW_EFFECT_DISABLE;
+    bool enforces = policy->processes.effect != TW_EFFECT_DISABLE || policy->network.effect != TW_EFFECT_DISABLE ||
+                    policy->dns.effect != TW_EFFECT_DISABLE || policy->filesystem.effect != TW_EFFECT_DISABLE;
     const char *why = policy->rule == NULL ? "TW_POLICY holds no rule: nothing is enforced"
-                      : !processes && others ? "NOTHING IS ENFORCED: this version enforces the section processes alone"
-                      : !processes           ? "the rule has no section that is switched on: nothing is enforced"
-                      : others ? "the section processes is enforced; the sections in not_enforced are NOT"
-                               : "the section processes is enforced";
+                      : !enforces          ? "the rule has no section that is switched on: nothing is enforced"
+                                           : "the rule is enforced";
 
     if (!tw_audit_open(&identity)) {
         say(message, size, "there is no memory for audits", "");
         return TW_E_SYSTEM;
     }
-    if (processes) {
+    if (enforces) {
         tw_main_process_note();
-        tw_processes_set(&policy->processes);
         if (!tw_hooks_install(policy)) {
-            tw_processes_set(NULL);
             say(message, size, "the C library's calls can't be hooked here", "");
             return TW_E_SYSTEM;
         }
-        on_tampering = policy->processes.effect;
+        tw_policy_active = policy;
+        on_tampering = strongest(policy);
     }
-    tw_audit_first_line(why, policy);
+    tw_audit_first_line(why, policy, "off");
     warn_of_mismatch(policy, function, region);
     say(message, size, why, "");
-    return processes ? TW_OK : TW_DISABLED;
+    return enforces ? TW_OK : TW_DISABLED;
 }
 
 int tw_start(const struct tw_options *options, char *message, size_t size)
@@ -118,11 +127,23 @@ int tw_start_flat(const char *tw_policy, const char *folder, const char *runtime
     return tw_start(&options, message, size);
 }
 
-/* What holds when the policy can't be trusted any more: its effect, for every process. */
-static const struct tw_processes nothing_starts[] = {
-    [TW_EFFECT_ALERT] = {.effect = TW_EFFECT_ALERT, .block_all = true},
-    [TW_EFFECT_PREVENT] = {.effect = TW_EFFECT_PREVENT, .block_all = true},
-    [TW_EFFECT_BLOCK] = {.effect = TW_EFFECT_BLOCK, .block_all = true},
+static const char *const everything[] = {"*"};
+static const char *const root[] = {"/"};
+static const struct tw_block any_address[] = {{.prefix = 0, .text = "::/0"}};
+
+/* What holds when the policy can't be trusted any more: its strongest effect, for all that can be denied. */
+#define NOTHING(e)                                                                       \
+    {                                                                                    \
+        .processes = {.effect = (e), .block_all = true},                                 \
+        .network = {.effect = (e), .deny_ips = {any_address, 1}},                        \
+        .dns = {.effect = (e), .deny = {everything, 1}},                                 \
+        .filesystem = {.effect = (e), .deny = {root, 1}},                                \
+    }
+
+static const struct tw_policy nothing[] = {
+    [TW_EFFECT_ALERT] = NOTHING(TW_EFFECT_ALERT),
+    [TW_EFFECT_PREVENT] = NOTHING(TW_EFFECT_PREVENT),
+    [TW_EFFECT_BLOCK] = NOTHING(TW_EFFECT_BLOCK),
 };
 
 void tw_invocation_begin(const char *request_id)
@@ -131,12 +152,12 @@ void tw_invocation_begin(const char *request_id)
     bool hooked = tw_hooks_refresh();
 
     if (policy == TW_POLICY_LOST && on_tampering != TW_EFFECT_DISABLE)
-        tw_processes_set(&nothing_starts[on_tampering]);
+        tw_policy_active = &nothing[on_tampering];
     tw_audit_invocation_begin(request_id);
     if (policy == TW_POLICY_REPAIRED)
         tw_audit_tampering("the policy in memory was changed; it is restored", on_tampering);
     if (policy == TW_POLICY_LOST)
-        tw_audit_tampering("the policy in memory was changed for good; all processes count as denied", on_tampering);
+        tw_audit_tampering("the policy in memory was changed for good; all that a policy can deny counts as denied", on_tampering);
     if (hooked)
         tw_audit_tampering("hooks of the agent were taken out; they are in again", on_tampering);
 }

@@ -47,9 +47,11 @@ static bool all_json(const char *text)
 static void deny(const char *path, const char *const *argv)
 {
     struct tw_verdict verdict = {TW_EFFECT_PREVENT, "explicitlyDeniedProcess", "why", NULL};
-    struct tw_process_facts facts = {.path = path, .argv = argv};
+    char command[TW_AUDIT_COMMAND];
+    const struct tw_detail details[] = {{"processPath", path, TW_AUDIT_PATH, false}, {"command", command, TW_AUDIT_COMMAND, false}};
 
-    tw_audit_process(&verdict, &facts);
+    command[tw_scrub(argv, command, sizeof command - 1)] = '\0';
+    tw_audit(TW_AUDIT_PROCESSES, &verdict, details, 2);
 }
 
 static void scrubbed(const char *argument, const char *wanted)
@@ -163,7 +165,7 @@ static void escaping(void)
 int main(void)
 {
     struct tw_audit_identity identity = {"orders", "us-east-1", "aws", "the \"rule\"", "c"};
-    struct tw_policy policy = {.rule = "r", .network = TW_EFFECT_ALERT, .filesystem = TW_EFFECT_BLOCK};
+    struct tw_policy policy = {.rule = "r", .network = {.effect = TW_EFFECT_ALERT}, .filesystem = {.effect = TW_EFFECT_BLOCK}};
     const char *const argv[] = {"id", "-u", NULL};
     int pipes[2], saved = dup(STDERR_FILENO);
 
@@ -172,9 +174,10 @@ int main(void)
     CHECK(tw_audit_open(&identity), "no memory");
     dup2(saved, STDERR_FILENO);
 
-    tw_audit_first_line("hello", &policy);
+    tw_audit_first_line("hello", &policy, "off");
     const char *text = written(pipes[0]);
-    CHECK(lines(text) == 1 && all_json(text) && strstr(text, "\"not_enforced\":[\"network\",\"filesystem\"]") != NULL, "%s", text);
+    CHECK(lines(text) == 1 && all_json(text) && strstr(text, "\"processes\":\"disable\",\"network\":\"alert\",\"dns\":\"disable\",\"filesystem\":\"block\",\"lock\":\"off\"") != NULL,
+          "%s", text);
 
     tw_audit_invocation_begin("request-1");
     deny("/usr/bin/id", argv);

@@ -52,6 +52,35 @@ static void same_list(const char *name, const char *key, const struct tw_list *l
     CHECK(count == list->count, "%s: %s has %zu entries, not %zu", name, key, list->count, count);
 }
 
+static void same_blocks(const char *name, const char *key, const struct tw_blocks *blocks, struct tw_json section)
+{
+    const char *texts[64];
+
+    CHECK(blocks->count <= 64, "%s: %s is longer than the test expects", name, key);
+    for (size_t i = 0; i < blocks->count && i < 64; i++)
+        texts[i] = blocks->items[i].text;
+    same_list(name, key, &(struct tw_list){texts, blocks->count}, section);
+}
+
+static void same_ports(const char *name, const char *key, const struct tw_ports *ports, struct tw_json section)
+{
+    struct tw_json wanted = test_member(section, key);
+    size_t count = 0;
+    bool first = true;
+
+    if (tw_json_enter(&wanted, TW_JSON_ARRAY))
+        for (; tw_json_next(&wanted, TW_JSON_ARRAY, &first); count++) {
+            uint32_t ends[2] = {0, 0};
+            bool inner = true;
+
+            tw_json_enter(&wanted, TW_JSON_ARRAY);
+            for (size_t i = 0; tw_json_next(&wanted, TW_JSON_ARRAY, &inner); i++)
+                tw_json_small(&wanted, &ends[i & 1]);
+            CHECK(count < ports->count && ports->items[count].first == ends[0] && ports->items[count].last == ends[1], "%s: %s[%zu]", name, key, count);
+        }
+    CHECK(count == ports->count, "%s: %s has %zu ranges, not %zu", name, key, ports->count, count);
+}
+
 static void valid(const char *folder, const char *name)
 {
     size_t size;
@@ -76,13 +105,27 @@ static void valid(const char *folder, const char *name)
         same_text(name, "provider", policy.provider, id);
         same_text(name, "name", policy.rule, rule);
         same_effect(name, "processes", policy.processes.effect, rule);
-        same_effect(name, "network", policy.network, rule);
-        same_effect(name, "dns", policy.dns, rule);
-        same_effect(name, "filesystem", policy.filesystem, rule);
+        same_effect(name, "network", policy.network.effect, rule);
+        same_effect(name, "dns", policy.dns.effect, rule);
+        same_effect(name, "filesystem", policy.filesystem.effect, rule);
         CHECK(policy.processes.block_all == test_flag(processes, "block_all"), "%s: block_all", name);
         CHECK(policy.processes.crypto_miners == test_flag(processes, "crypto_miners"), "%s: crypto_miners", name);
         same_list(name, "allow", &policy.processes.allow, processes);
         same_list(name, "deny", &policy.processes.deny, processes);
+        struct tw_json dns = test_member(rule, "dns"), filesystem = test_member(rule, "filesystem");
+        struct tw_json outbound = test_member(test_member(rule, "network"), "outbound");
+        struct tw_json listening = test_member(test_member(rule, "network"), "listening");
+
+        same_list(name, "allow", &policy.dns.allow, dns);
+        same_list(name, "deny", &policy.dns.deny, dns);
+        same_list(name, "allow", &policy.filesystem.allow, filesystem);
+        same_list(name, "deny", &policy.filesystem.deny, filesystem);
+        same_blocks(name, "allow_ips", &policy.network.allow_ips, outbound);
+        same_blocks(name, "deny_ips", &policy.network.deny_ips, outbound);
+        same_ports(name, "allow_ports", &policy.network.allow_outbound, outbound);
+        same_ports(name, "deny_ports", &policy.network.deny_outbound, outbound);
+        same_ports(name, "allow_ports", &policy.network.allow_listening, listening);
+        same_ports(name, "deny_ports", &policy.network.deny_listening, listening);
     }
     free(string);
     free(data);
