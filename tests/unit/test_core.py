@@ -47,12 +47,12 @@ def make(*arguments: str) -> str:
 
 def test_units_under_the_sanitizers() -> None:
     output = make("test")
-    assert len(re.findall(r"^\w+: [1-9]\d* passed, 0 failed$", output, re.M)) == len(TESTS) == 7
+    assert len(re.findall(r"^\w+: [1-9]\d* passed, 0 failed$", output, re.M)) == len(TESTS) >= 8
 
 
 def test_fuzz_targets_find_nothing() -> None:
     output = make("fuzz", f"FUZZ_SECONDS={FUZZ_SECONDS}")
-    assert output.count("no finding") == len(TARGETS) == 5
+    assert output.count("no finding") == len(TARGETS) >= 5
 
 
 def test_units_on_aarch64(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_units_on_aarch64(tmp_path: Path) -> None:
         "policy_find.c",
         "policy_values.c",
     ]
-    for name in ("test_codec", "test_policy", "test_judge"):
+    for name in ("test_codec", "test_policy", "test_judge", "test_judge_sections"):
         program = tmp_path / name
         subprocess.run(
             [

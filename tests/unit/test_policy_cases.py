@@ -12,9 +12,13 @@ import pytest
 
 from defender import resources
 from defender.errors import PolicyError
-from defender.policy import codec, wire
+from defender.policy import codec, values, wire
 from defender.policy import judge as judging
+from defender.policy.judge_files import FileFacts, judge_file
+from defender.policy.judge_names import NameFacts, is_listed, judge_name
+from defender.policy.judge_network import OutboundFacts, judge_listening, judge_outbound
 from defender.policy.matching import matches
+from defender.policy.model import Rule, Section
 
 CASES = Path(__file__).parents[2] / "agent" / "cases"
 
@@ -68,6 +72,48 @@ def test_processes(case: dict[str, Any]) -> None:
     judgement = judging.judge(rule.processes, facts, judging.read_miners(resources.miners()))
     assert judging.verdict(rule.processes, judgement) == case["verdict"]
     assert judgement.attack == case["attack"]
+
+
+def rule_of(case: dict[str, Any]) -> Rule:
+    document = {"v": 1, "id": {"provider": "aws"}, "runtime": {"name": "r", **case["rule"]}}
+    rule = codec.decode_document(document).rule
+    assert rule is not None
+    return rule
+
+
+def compare(case: dict[str, Any], section: Section, found: judging.Judgement) -> None:
+    assert (judging.verdict(section, found), found.attack, found.by) == (
+        case["verdict"],
+        case["attack"],
+        case["by"],
+    )
+    assert found.reason
+
+
+@pytest.mark.parametrize("case", [pytest.param(row, id=row["name"]) for row in rows("outbound.json")])
+def test_outbound(case: dict[str, Any]) -> None:
+    rule = rule_of(case)
+    by = None if case["by"] is None else values.address(case["by"])
+    compare({**case, "by": by}, rule.network, judge_outbound(rule, OutboundFacts(**case["facts"])))
+
+
+@pytest.mark.parametrize("case", [pytest.param(row, id=row["name"]) for row in rows("listening.json")])
+def test_listening(case: dict[str, Any]) -> None:
+    section = rule_of(case).network
+    compare(case, section, judge_listening(section, case["facts"]["port"]))
+
+
+@pytest.mark.parametrize("case", [pytest.param(row, id=row["name"]) for row in rows("names.json")])
+def test_names(case: dict[str, Any]) -> None:
+    section = rule_of(case).dns
+    compare(case, section, judge_name(section, NameFacts(**case["facts"])))
+    assert is_listed(section, case["facts"]["name"]) is case["listed"]
+
+
+@pytest.mark.parametrize("case", [pytest.param(row, id=row["name"]) for row in rows("files.json")])
+def test_files(case: dict[str, Any]) -> None:
+    section = rule_of(case).filesystem
+    compare(case, section, judge_file(section, FileFacts(**case["facts"]), case["readable"]))
 
 
 def test_files_are_what_make_writes() -> None:

@@ -116,4 +116,23 @@ static inline bool test_flag(struct tw_json object, const char *key)
     return tw_json_bool(&value, &flag) && flag;
 }
 
+/* Calls `each` for every row of a file that holds a list; there has to be one at least. */
+static inline void test_rows(const char *cases, const char *name, void (*each)(struct tw_json row))
+{
+    size_t size, count = 0;
+    char *data = test_read(cases, name, &size);
+    struct tw_json json;
+    bool first = true;
+
+    tw_json_open(&json, data, size);
+    if (tw_json_enter(&json, TW_JSON_ARRAY))
+        while (tw_json_next(&json, TW_JSON_ARRAY, &first)) {
+            each(json);
+            tw_json_skip(&json);
+            count++;
+        }
+    CHECK(json.error == NULL && count > 0, "%s: %s", name, json.error == NULL ? "empty" : json.error);
+    free(data);
+}
+
 #endif

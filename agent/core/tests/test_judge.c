@@ -66,24 +66,6 @@ static void process(struct tw_json row)
     free(name), free(effect), free(verdict), free(attack), free(path), free(interpreter);
 }
 
-static void rows(const char *cases, const char *name, void (*each)(struct tw_json row))
-{
-    size_t size, count = 0;
-    char *data = test_read(cases, name, &size);
-    struct tw_json json;
-    bool first = true;
-
-    tw_json_open(&json, data, size);
-    if (tw_json_enter(&json, TW_JSON_ARRAY))
-        while (tw_json_next(&json, TW_JSON_ARRAY, &first)) {
-            each(json);
-            tw_json_skip(&json);
-            count++;
-        }
-    CHECK(json.error == NULL && count > 0, "%s: %s", name, json.error == NULL ? "empty" : json.error);
-    free(data);
-}
-
 /* A file that could not be examined passes no list, and needs none where there is no list. */
 static void unexamined(void)
 {
@@ -105,8 +87,8 @@ int main(int count, char **arguments)
 {
     const char *cases = count > 1 ? arguments[1] : "../cases";
 
-    rows(cases, "patterns.json", pattern);
-    rows(cases, "processes.json", process);
+    test_rows(cases, "patterns.json", pattern);
+    test_rows(cases, "processes.json", process);
     unexamined();
     return test_end("judge");
 }

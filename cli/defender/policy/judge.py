@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from defender.policy.matching import lowered, matches
-from defender.policy.model import Effect, Processes
+from defender.policy.model import Effect, Processes, Section
 
 DENIED = "explicitlyDeniedProcess"
 MINER = "cryptoMinerProcess"
@@ -27,10 +27,11 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`attack` is None where the program may start; `reason` is a sentence."""
+    """`attack` is None where nothing is denied; `reason` is a sentence; `by` the entry that denies."""
 
     attack: str | None
     reason: str
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def judge(section: Processes, facts: Facts, miners: Miners) -> Judgement:
     return next((found for found in judgements if found.attack is not None), judgements[0])
 
 
-def verdict(section: Processes, judgement: Judgement) -> str:
+def verdict(section: Section, judgement: Judgement) -> str:
     """`allow`, or the effect that applies."""
     return "allow" if judgement.attack is None else str(section.effect)
 
@@ -71,10 +72,10 @@ def verdict(section: Processes, judgement: Judgement) -> str:
 def _judge_file(section: Processes, path: str, argv: Sequence[str], miners: Miners) -> Judgement:
     denied = _first(section.deny, path)
     if denied is not None:
-        return Judgement(DENIED, f'{path} is denied by "{denied}"')
+        return Judgement(DENIED, f'{path} is denied by "{denied}"', denied)
     sign = _miner(path, argv, miners) if section.crypto_miners else None
     if sign is not None:
-        return Judgement(MINER, f'{path} is taken for a crypto miner by "{sign}"')
+        return Judgement(MINER, f'{path} is taken for a crypto miner by "{sign}"', sign)
     if section.block_all:
         return Judgement(DENIED, f"{path} is denied: block_all denies every process but the main one")
     if not section.allow:
