@@ -39,6 +39,7 @@ FLAGS = [
     "-Wextra",
     "-Werror",
     "-Wl,-z,nodelete",  # Node.js unloads libraries that do not register themselves, and would crash on its return
+    "-Wl,-z,defs",
     "-Wl,-z,now",
     "-Wl,-z,relro",
     "-Wl,--build-id=none",

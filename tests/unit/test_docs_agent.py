@@ -24,10 +24,10 @@ import ctypes, os, subprocess, sys
 library, folder = sys.argv[1:]
 text = ctypes.c_char_p
 core = ctypes.PyDLL(library)
-core.tw_start_flat.argtypes = (text, text, text, text, ctypes.c_size_t)
+core.tw_start_flat.argtypes = (text, text, text, text, text, ctypes.c_size_t)
 core.tw_invocation_begin.argtypes = (text,)
 message = ctypes.create_string_buffer(512)
-assert core.tw_start_flat(os.environb[b"TW_POLICY"], folder.encode(), b"python", message, 512) == 0, message.value
+assert core.tw_start_flat(os.environb[b"TW_POLICY"], folder.encode(), b"python", None, message, 512) == 0, message.value
 core.tw_invocation_begin(b"request")
 for command in (["./script"], ["./script"], ["/bin/echo", "stratum+tcp://pool"]):
     try:

@@ -32,6 +32,7 @@ struct tw_options {
     const char *tw_policy; /* the environment variable's value; NULL or "" when it is absent */
     const char *folder;    /* the folder twistlock/ that the shim lies in, for packaged policies */
     const char *runtime;   /* what runs, for audits: "python3.12" */
+    const char *readable;  /* folders of the language's own files, with colons between them; NULL: none */
 };
 
 /* The core's version, such as "0.1.0". */
@@ -42,8 +43,8 @@ TW_API const char *tw_version(void);
 TW_API int tw_start(const struct tw_options *options, char *message, size_t size);
 
 /* The same without a struct, for foreign function interfaces. */
-TW_API int tw_start_flat(const char *tw_policy, const char *folder, const char *runtime, char *message,
-                         size_t size);
+TW_API int tw_start_flat(const char *tw_policy, const char *folder, const char *runtime, const char *readable,
+                         char *message, size_t size);
 
 /* An invocation begins: audits carry its id from here on, and repeats are counted anew. NULL: no id. */
 TW_API void tw_invocation_begin(const char *request_id);

@@ -262,9 +262,10 @@ void tw_audit(enum tw_audit_type type, const struct tw_verdict *verdict, const s
     struct slot *slot = take_slot(key, process);
     /* The end of the line is kept free, so that it is always whole JSON. */
     struct tw_text text = {.start = slot->line, .size = TW_AUDIT_LINE - 128};
-    bool is_miner = strcmp(verdict->attack, "cryptoMinerProcess") == 0;
+    bool is_critical =
+        strcmp(verdict->attack, "cryptoMinerProcess") == 0 || strcmp(verdict->attack, "policyHijacked") == 0;
 
-    begin_audit(&text, type, verdict->attack, effect, is_miner ? "critical" : "high", verdict->why);
+    begin_audit(&text, type, verdict->attack, effect, is_critical ? "critical" : "high", verdict->why);
     tw_text_field(&text, "matched", verdict->by, TW_AUDIT_TEXT);
     for (size_t i = 0; i < count; i++)
         add_detail(&text, &details[i]);

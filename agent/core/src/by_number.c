@@ -1,27 +1,78 @@
 #define _GNU_SOURCE
 #include "by_number.h"
 
+#include "file_calls.h"
 #include "process_calls.h"
 
+#include <fcntl.h>
 #include <sys/syscall.h>
 
-static __attribute__((noinline)) long judged(long number, const long *at)
+/* Not in glibc's headers everywhere. */
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
+
+/* Every number that is judged, and the call that stands for it. */
+#define COMMON(CALL)                                                                                                       \
+    CALL(SYS_execve, tw_execve((const char *)a, (char *const *)b, (char *const *)c))                                       \
+    CALL(SYS_execveat, tw_execveat((int)a, (const char *)b, (char *const *)c, (char *const *)d, (int)e))                   \
+    CALL(SYS_openat, tw_openat((int)a, (const char *)b, (int)c, (mode_t)d))                                                \
+    CALL(SYS_openat2, tw_openat2((int)a, (const char *)b, (const struct tw_how *)c, (size_t)d))                            \
+    CALL(SYS_unlinkat, tw_unlinkat((int)a, (const char *)b, (int)c))                                                       \
+    CALL(SYS_renameat2, tw_renameat2((int)a, (const char *)b, (int)c, (const char *)d, (unsigned)e))                       \
+    CALL(SYS_linkat, tw_linkat((int)a, (const char *)b, (int)c, (const char *)d, (int)e))                                  \
+    CALL(SYS_symlinkat, tw_symlinkat((const char *)a, (int)b, (const char *)c))                                            \
+    CALL(SYS_mkdirat, tw_mkdirat((int)a, (const char *)b, (mode_t)c))                                                      \
+    CALL(SYS_mknodat, tw_mknodat((int)a, (const char *)b, (mode_t)c, (dev_t)d))                                            \
+    CALL(SYS_truncate, tw_truncate((const char *)a, (off_t)b))                                                             \
+    CALL(SYS_fchmod, tw_fchmod((int)a, (mode_t)b))                                                                         \
+    CALL(SYS_fchmodat, tw_fchmodat((int)a, (const char *)b, (mode_t)c, 0))                                                 \
+    CALL(SYS_fchmodat2, tw_fchmodat((int)a, (const char *)b, (mode_t)c, (int)d))                                           \
+    CALL(SYS_fchown, tw_fchown((int)a, (uid_t)b, (gid_t)c))                                                                \
+    CALL(SYS_fchownat, tw_fchownat((int)a, (const char *)b, (uid_t)c, (gid_t)d, (int)e))
+
+#ifdef SYS_renameat
+#define RENAMEAT(CALL) CALL(SYS_renameat, tw_renameat((int)a, (const char *)b, (int)c, (const char *)d))
+#else
+#define RENAMEAT(CALL)
+#endif
+
+/* Calls that only older machines have. */
+#ifdef SYS_open
+#define OLDER(CALL)                                                                                                        \
+    CALL(SYS_open, tw_open((const char *)a, (int)b, (mode_t)c))                                                            \
+    CALL(SYS_creat, tw_creat((const char *)a, (mode_t)b))                                                                  \
+    CALL(SYS_unlink, tw_unlink((const char *)a))                                                                           \
+    CALL(SYS_rmdir, tw_rmdir((const char *)a))                                                                             \
+    CALL(SYS_rename, tw_rename((const char *)a, (const char *)b))                                                          \
+    CALL(SYS_link, tw_link((const char *)a, (const char *)b))                                                              \
+    CALL(SYS_symlink, tw_symlink((const char *)a, (const char *)b))                                                        \
+    CALL(SYS_mkdir, tw_mkdir((const char *)a, (mode_t)b))                                                                  \
+    CALL(SYS_mknod, tw_mknod((const char *)a, (mode_t)b, (dev_t)c))                                                        \
+    CALL(SYS_chmod, tw_chmod((const char *)a, (mode_t)b))                                                                  \
+    CALL(SYS_chown, tw_chown((const char *)a, (uid_t)b, (gid_t)c))                                                         \
+    CALL(SYS_lchown, tw_lchown((const char *)a, (uid_t)b, (gid_t)c))
+#else
+#define OLDER(CALL)
+#endif
+
+#define JUDGED(CALL) COMMON(CALL) RENAMEAT(CALL) OLDER(CALL)
+
+#define CASE(number, call) \
+    case number:           \
+        return call;
+#define LABEL(number, call) case number:
+
+static __attribute__((noinline)) long judged(long number, long a, long b, long c, long d, long e, long f)
 {
     switch (number) {
-    case SYS_execve:
-        return tw_execve((const char *)at[0], (char *const *)at[1], (char *const *)at[2]);
-    case SYS_execveat:
-        return tw_execveat((int)at[0], (const char *)at[1], (char *const *)at[2], (char *const *)at[3], (int)at[4]);
+        JUDGED(CASE)
     default:
-        return TW_REAL(syscall, tw_syscall_function)(number, at[0], at[1], at[2], at[3], at[4], at[5]);
+        return TW_REAL(syscall, tw_syscall_function)(number, a, b, c, d, e, f);
     }
-}
-
-static __attribute__((noinline)) long collect(long number, long a, long b, long c, long d, long e, long f)
-{
-    const long arguments[] = {a, b, c, d, e, f};
-
-    return judged(number, arguments);
 }
 
 /* All arguments travel in registers and one stack slot, whether or not the caller gave them: passing on seven is
@@ -29,9 +80,8 @@ static __attribute__((noinline)) long collect(long number, long a, long b, long 
 long tw_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
     switch (number) {
-    case SYS_execve:
-    case SYS_execveat:
-        __attribute__((musttail)) return collect(number, a, b, c, d, e, f);
+        JUDGED(LABEL)
+        __attribute__((musttail)) return judged(number, a, b, c, d, e, f);
     default:
         __attribute__((musttail)) return TW_REAL(syscall, tw_syscall_function)(number, a, b, c, d, e, f);
     }

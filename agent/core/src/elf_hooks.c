@@ -16,7 +16,7 @@ enum { SLOT = R_AARCH64_JUMP_SLOT, GLOBAL = R_AARCH64_GLOB_DAT, ABSOLUTE = R_AAR
 #error "no relocation types for this machine"
 #endif
 
-enum { PLACES = 2048, EXPORTS = 96, IMPORTS = 32, REALS = 192 };
+enum { PLACES = 8192, EXPORTS = 384, IMPORTS = 192, REALS = 512 };
 
 /* A word that holds a hook: a pointer of an object, or a symbol's value in the C library. */
 struct place {
@@ -63,7 +63,7 @@ static bool is_restored(const struct hooking *hooking, uintptr_t address)
 /* Before glibc 2.34 some calls stood in libraries beside libc. */
 static bool is_c_library(const struct tw_object *object)
 {
-    static const char *const names[] = {"libc.so.6", "libpthread.so.0", "libdl.so.2"};
+    static const char *const names[] = {"libc.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1"};
 
     for (size_t i = 0; object->soname != NULL && i < sizeof names / sizeof *names; i++)
         if (strcmp(object->soname, names[i]) == 0)

@@ -3,6 +3,7 @@
 
 #include "by_number.h"
 #include "elf_hooks.h"
+#include "file_calls.h"
 #include "loader_calls.h"
 #include "process_calls.h"
 
@@ -28,7 +29,7 @@ static size_t table_count;
  * 2.34 the dynamic linker's calls stood in a library of their own, which libc's handle does not search. */
 static bool find_reals(void)
 {
-    static const char *const libraries[] = {"libc.so.6", "libdl.so.2"};
+    static const char *const libraries[] = {"libc.so.6", "libdl.so.2", "librt.so.1"};
 
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
         void *library = dlopen(libraries[i], RTLD_LAZY | RTLD_NOLOAD);

@@ -40,7 +40,82 @@ struct link_map;
     CALL(P, _IO_proc_open, tw_proc_open)                         \
     CALL(P, wordexp, tw_wordexp)
 
-#define TW_CALLS(CALL) TW_COMMON_CALLS(CALL) TW_PROCESS_CALLS(CALL)
+#define TW_FILE_CALLS(CALL)                               \
+    CALL(ANY, open, tw_open)                              \
+    CALL(ANY, open64, tw_open)                            \
+    CALL(ANY, __open, tw_open)                            \
+    CALL(ANY, __open64, tw_open)                          \
+    CALL(ANY, __open_nocancel, tw_open)                   \
+    CALL(ANY, __open64_nocancel, tw_open)                 \
+    CALL(ANY, __open_2, tw_open_2)                        \
+    CALL(ANY, __open64_2, tw_open_2)                      \
+    CALL(ANY, openat, tw_openat)                          \
+    CALL(ANY, openat64, tw_openat)                        \
+    CALL(ANY, __openat_2, tw_openat_2)                    \
+    CALL(ANY, __openat64_2, tw_openat_2)                  \
+    CALL(ANY, openat2, tw_openat2)                        \
+    CALL(F, creat, tw_creat)                              \
+    CALL(F, creat64, tw_creat)                            \
+    CALL(ANY, fopen, tw_fopen)                            \
+    CALL(ANY, fopen64, tw_fopen)                          \
+    CALL(ANY, _IO_fopen, tw_fopen)                        \
+    CALL(ANY, freopen, tw_freopen)                        \
+    CALL(ANY, freopen64, tw_freopen)                      \
+    CALL(F, posix_spawn_file_actions_addopen, tw_addopen) \
+    CALL(F, shm_open, tw_shm_open)                        \
+    CALL(F, shm_unlink, tw_shm_unlink)                    \
+    CALL(F, dlopen, tw_dlopen)                            \
+    CALL(F, opendir, tw_opendir)                          \
+    CALL(F, scandir, tw_scandir)                          \
+    CALL(F, scandir64, tw_scandir)                        \
+    CALL(F, scandirat, tw_scandirat)                      \
+    CALL(F, scandirat64, tw_scandirat)                    \
+    CALL(F, ftw, tw_ftw)                                  \
+    CALL(F, ftw64, tw_ftw)                                \
+    CALL(F, nftw, tw_nftw)                                \
+    CALL(F, nftw64, tw_nftw)                              \
+    CALL(F, mkstemp, tw_mkstemp)                          \
+    CALL(F, mkstemp64, tw_mkstemp)                        \
+    CALL(F, mkostemp, tw_mkostemp)                        \
+    CALL(F, mkostemp64, tw_mkostemp)                      \
+    CALL(F, mkstemps, tw_mkstemps)                        \
+    CALL(F, mkstemps64, tw_mkstemps)                      \
+    CALL(F, mkostemps, tw_mkostemps)                      \
+    CALL(F, mkostemps64, tw_mkostemps)                    \
+    CALL(F, mkdtemp, tw_mkdtemp)                          \
+    CALL(F, tmpfile, tw_tmpfile)                          \
+    CALL(F, tmpfile64, tw_tmpfile)                        \
+    CALL(F, unlink, tw_unlink)                            \
+    CALL(F, unlinkat, tw_unlinkat)                        \
+    CALL(F, remove, tw_remove)                            \
+    CALL(F, rmdir, tw_rmdir)                              \
+    CALL(F, rename, tw_rename)                            \
+    CALL(F, renameat, tw_renameat)                        \
+    CALL(F, renameat2, tw_renameat2)                      \
+    CALL(F, link, tw_link)                                \
+    CALL(F, linkat, tw_linkat)                            \
+    CALL(F, symlink, tw_symlink)                          \
+    CALL(F, symlinkat, tw_symlinkat)                      \
+    CALL(F, mkdir, tw_mkdir)                              \
+    CALL(F, mkdirat, tw_mkdirat)                          \
+    CALL(F, mknod, tw_mknod)                              \
+    CALL(F, mknodat, tw_mknodat)                          \
+    CALL(F, __xmknod, tw_xmknod)                          \
+    CALL(F, __xmknodat, tw_xmknodat)                      \
+    CALL(F, mkfifo, tw_mkfifo)                            \
+    CALL(F, mkfifoat, tw_mkfifoat)                        \
+    CALL(F, truncate, tw_truncate)                        \
+    CALL(F, truncate64, tw_truncate)                      \
+    CALL(F, chmod, tw_chmod)                              \
+    CALL(F, lchmod, tw_lchmod)                            \
+    CALL(F, fchmod, tw_fchmod)                            \
+    CALL(F, fchmodat, tw_fchmodat)                        \
+    CALL(F, chown, tw_chown)                              \
+    CALL(F, lchown, tw_lchown)                            \
+    CALL(F, fchown, tw_fchown)                            \
+    CALL(F, fchownat, tw_fchownat)
+
+#define TW_CALLS(CALL) TW_COMMON_CALLS(CALL) TW_PROCESS_CALLS(CALL) TW_FILE_CALLS(CALL)
 
 #define TW_CALL_NUMBER(need, name, hook) TW_CALL_##name,
 enum tw_call { TW_CALLS(TW_CALL_NUMBER) TW_CALL_COUNT };

@@ -52,6 +52,7 @@ struct tw_file_facts {
     const char *path; /* the real one; of this process's own files in /proc: /proc/self/... */
     bool reads_only;
     bool unexamined; /* this is a name alone: no list can tell which file is meant */
+    bool with_all_below; /* the call also reaches what lies below: an entry of the deny list there denies it */
 };
 
 struct tw_verdict tw_judge_file(const struct tw_filesystem *section, const struct tw_file_facts *facts);

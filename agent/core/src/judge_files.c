@@ -47,11 +47,16 @@ static const char *implicitly(const struct tw_filesystem *section, const struct 
     return highest;
 }
 
-static const char *denying(const struct tw_list *deny, const char *path, const char *implicit)
+static const char *denying(const struct tw_list *deny, const struct tw_file_facts *facts, const char *implicit)
 {
-    for (size_t i = 0; i < deny->count; i++)
-        if (covers(deny->items[i], path) && (implicit == NULL || covers(implicit, deny->items[i])))
-            return deny->items[i];
+    for (size_t i = 0; i < deny->count; i++) {
+        const char *entry = deny->items[i];
+
+        if (covers(entry, facts->path) && (implicit == NULL || covers(implicit, entry)))
+            return entry;
+        if (facts->with_all_below && covers(facts->path, entry))
+            return entry;
+    }
     return NULL;
 }
 
@@ -65,7 +70,7 @@ struct tw_verdict tw_judge_file(const struct tw_filesystem *section, const struc
     if (section->effect == TW_EFFECT_DISABLE)
         return (struct tw_verdict){0};
     const char *implicit = implicitly(section, facts);
-    const char *entry = denying(&section->deny, facts->path, implicit);
+    const char *entry = denying(&section->deny, facts, implicit);
 
     if (entry != NULL)
         return denied(section, "the path is on the deny list", entry);

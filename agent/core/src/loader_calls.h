@@ -4,6 +4,7 @@
 
 #include "hooks.h"
 
+void *tw_dlopen(const char *name, int flags);
 void *tw_dlmopen(long space, const char *name, int flags);
 
 #endif

@@ -80,6 +80,9 @@ struct tw_policy {
 /* What is judged by from now on: NULL until the hooks are in. */
 extern const struct tw_policy *tw_policy_active;
 
+/* The strongest effect of its sections: that of attempts on the agent itself. */
+enum tw_effect tw_policy_strongest(const struct tw_policy *policy);
+
 /* Memory that strings and lists are put into, from the front; nothing is given back. It has to be aligned for any
  * type, as a mapping is. */
 struct tw_arena {
@@ -108,9 +111,10 @@ void tw_path_normalise(char *path);
 bool tw_is_packaged_file(const char *text);
 bool tw_is_sha256(const char *text);
 
-/* Finds the policy: TW_POLICY, the file that it names, or the one baked into `folder`, and makes it read-only.
- * Returns what tw_start returns. */
-int tw_policy_find(const char *tw_policy, const char *folder, const struct tw_policy **policy, const char **why);
+/* Finds the policy: TW_POLICY, the file that it names, or the one baked into `folder`, and makes it read-only. `readable`
+ * are folders that may be read without being allowed, as in struct tw_options. Returns what tw_start returns. */
+int tw_policy_find(const char *tw_policy, const char *folder, const char *readable, const struct tw_policy **policy,
+                   const char **why);
 
 /* Looks whether the policy's memory is what it was, and puts it back from a copy. Lost: neither can be trusted. */
 enum tw_repair { TW_POLICY_WHOLE, TW_POLICY_REPAIRED, TW_POLICY_LOST };

@@ -1,5 +1,6 @@
 /* Where the policy comes from: TW_POLICY, the file in the package that it names, or the baked file. */
 #include "defender.h"
+#include "files.h"
 #include "policy.h"
 
 #include <errno.h>
@@ -214,7 +215,8 @@ static int find(const char *tw_policy, const char *folder, char *buffer, size_t 
     return TW_E_DOCUMENT;
 }
 
-int tw_policy_find(const char *tw_policy, const char *folder, const struct tw_policy **found, const char **why)
+int tw_policy_find(const char *tw_policy, const char *folder, const char *readable, const struct tw_policy **found,
+                   const char **why)
 {
     const size_t size = TW_POLICY_LARGEST + 1;
     /* One mapping holds the policy and all that it points to, and nothing else: it becomes read-only. */
@@ -227,6 +229,10 @@ int tw_policy_find(const char *tw_policy, const char *folder, const struct tw_po
         struct tw_policy *policy = tw_arena_take(&arena, sizeof *policy);
 
         result = find(tw_policy, folder, buffer, size, &arena, policy, why);
+        if (result == TW_OK && !tw_files_prepare(&policy->filesystem, &arena, folder, readable)) {
+            *why = "there is no memory for the policy";
+            result = TW_E_SYSTEM;
+        }
         if (result == TW_OK && !seal(&arena)) {
             *why = "the policy's memory can't be made read-only";
             result = TW_E_SYSTEM;

@@ -1,4 +1,5 @@
 /* The ABI: starts the rooms in their order, and passes on what a shim says. */
+#include "agent_memory.h"
 #include "audit.h"
 #include "defender.h"
 #include "hooks.h"
@@ -52,7 +53,7 @@ static void warn_of_mismatch(const struct tw_policy *policy, const char *functio
         tw_audit_notice("TW_POLICY was made for another region than the one that the function runs in");
 }
 
-static enum tw_effect strongest(const struct tw_policy *policy)
+enum tw_effect tw_policy_strongest(const struct tw_policy *policy)
 {
     const enum tw_effect effects[] = {policy->processes.effect, policy->network.effect, policy->dns.effect,
                                       policy->filesystem.effect};
@@ -73,8 +74,8 @@ static int enforce(const struct tw_policy *policy, const struct tw_options *opti
         .rule = policy->rule,
         .runtime = options->runtime,
     };
-    bool enforces = policy->processes.effect != TW_EFFECT_DISABLE || policy->network.effect != TW_EFFECT_DISABLE ||
-                    policy->dns.effect != TW_EFFECT_DISABLE || policy->filesystem.effect != TW_EFFECT_DISABLE;
+    enum tw_effect strongest = tw_policy_strongest(policy);
+    bool enforces = strongest != TW_EFFECT_DISABLE;
     const char *why = policy->rule == NULL ? "TW_POLICY holds no rule: nothing is enforced"
                       : !enforces          ? "the rule has no section that is switched on: nothing is enforced"
                                            : "the rule is enforced";
@@ -85,12 +86,13 @@ static int enforce(const struct tw_policy *policy, const struct tw_options *opti
     }
     if (enforces) {
         tw_main_process_note();
+        tw_agent_memory_note();
         if (!tw_hooks_install(policy)) {
             say(message, size, "the C library's calls can't be hooked here", "");
             return TW_E_SYSTEM;
         }
         tw_policy_active = policy;
-        on_tampering = strongest(policy);
+        on_tampering = strongest;
     }
     tw_audit_first_line(why, policy, "off");
     warn_of_mismatch(policy, function, region);
@@ -111,7 +113,7 @@ int tw_start(const struct tw_options *options, char *message, size_t size)
         say(message, size, "the agent runs already; its first policy stays", "");
         return TW_E_ALREADY;
     }
-    int result = tw_policy_find(options->tw_policy, options->folder, &policy, &why);
+    int result = tw_policy_find(options->tw_policy, options->folder, options->readable, &policy, &why);
 
     if (result != TW_OK) {
         say(message, size, result == TW_E_DOCUMENT || result == TW_E_VERSION ? "the policy is invalid: " : "", why);
@@ -120,9 +122,10 @@ int tw_start(const struct tw_options *options, char *message, size_t size)
     return enforce(policy, options, message, size);
 }
 
-int tw_start_flat(const char *tw_policy, const char *folder, const char *runtime, char *message, size_t size)
+int tw_start_flat(const char *tw_policy, const char *folder, const char *runtime, const char *readable, char *message,
+                  size_t size)
 {
-    struct tw_options options = {.tw_policy = tw_policy, .folder = folder, .runtime = runtime};
+    struct tw_options options = {.tw_policy = tw_policy, .folder = folder, .runtime = runtime, .readable = readable};
 
     return tw_start(&options, message, size);
 }

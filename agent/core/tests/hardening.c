@@ -171,7 +171,7 @@ int main(int count, char **values)
 {
     char message[256];
     int pipes[2];
-    int (*start)(const char *, const char *, const char *, char *, size_t);
+    int (*start)(const char *, const char *, const char *, const char *, char *, size_t);
 
     if (count != 4 || chdir(values[2]) != 0 || pipe(pipes) != 0)
         return 2;
@@ -183,7 +183,7 @@ int main(int count, char **values)
     *(void **)&start = dlsym(library, "tw_start_flat");
     if (strcmp(values[3], "broken_stream") == 0)
         dup2(pipes[1], STDERR_FILENO);
-    if (start(getenv("TW_POLICY"), values[2], "c", message, sizeof message) != 0)
+    if (start(getenv("TW_POLICY"), values[2], "c", NULL, message, sizeof message) != 0)
         return 3;
     close(pipes[0]);
     close(pipes[1]);

@@ -210,7 +210,7 @@ static void start(const char *library, const char *effect, const int pipes[2])
 {
     char document[256], string[512], message[256];
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    int (*start_flat)(const char *, const char *, const char *, char *, size_t);
+    int (*start_flat)(const char *, const char *, const char *, const char *, char *, size_t);
     char *output = string;
 
     snprintf(document, sizeof document,
@@ -236,8 +236,8 @@ static void start(const char *library, const char *effect, const int pipes[2])
         puts(dlerror());
     CHECK(core != NULL, "the library can't be loaded");
     *(void **)&start_flat = dlsym(core, "tw_start_flat");
-    CHECK(start_flat(string, folder, "c", message, sizeof message) == TW_OK, "%s", message);
-    CHECK(start_flat(string, folder, "c", message, sizeof message) == TW_E_ALREADY, "a second start: %s", message);
+    CHECK(start_flat(string, folder, "c", NULL, message, sizeof message) == TW_OK, "%s", message);
+    CHECK(start_flat(string, folder, "c", NULL, message, sizeof message) == TW_E_ALREADY, "a second start: %s", message);
     dup2(saved, STDERR_FILENO);
     audits(pipes[0]); /* the first line */
 }

@@ -401,11 +401,11 @@ int main(int count, char **values)
     snprintf(command, sizeof command, ": > %s", marker);
     true_system = dlsym(RTLD_DEFAULT, "system");
     void *core = dlopen(values[1], RTLD_NOW);
-    int (*start)(const char *, const char *, const char *, char *, size_t);
+    int (*start)(const char *, const char *, const char *, const char *, char *, size_t);
 
     *(void **)&start = look_up(core, "tw_start_flat");
     *(void **)&begin = look_up(core, "tw_invocation_begin");
-    if (start(getenv("TW_POLICY"), folder, "c", message, sizeof message) < 0) {
+    if (start(getenv("TW_POLICY"), folder, "c", NULL, message, sizeof message) < 0) {
         puts(message);
         return 2;
     }

@@ -189,7 +189,7 @@ static void encode(const char *text, char *output)
 static int find(const char *string, const char *folder, const struct tw_policy **policy)
 {
     const char *why = "";
-    int result = tw_policy_find(string, folder, policy, &why);
+    int result = tw_policy_find(string, folder, NULL, policy, &why);
 
     CHECK(result == TW_OK || why[0] != '\0', "a failure without a reason");
     return result;

@@ -54,10 +54,13 @@ def _start():
     core = ctypes.PyDLL(path)
     message = ctypes.create_string_buffer(512)
     start, text = core.tw_start_flat, ctypes.c_char_p
-    start.argtypes = (text, text, text, text, ctypes.c_size_t)
+    start.argtypes = (text, text, text, text, text, ctypes.c_size_t)
     policy = os.environb.get(b"TW_POLICY")
     runtime = b"python%d.%d" % sys.version_info[:2]
-    result = start(policy, os.fsencode(_FOLDER), runtime, message, len(message))
+    # Where modules come from: a policy that names the files which may be used does not have to name these.
+    folders = [folder for folder in (sys.prefix, sys.base_prefix, *sys.path) if folder.startswith("/")]
+    readable = os.fsencode(":".join(folders))
+    result = start(policy, os.fsencode(_FOLDER), runtime, readable, message, len(message))
     why = message.value.decode("utf-8", "replace")
     if result < 0 and result != _E_ALREADY:
         raise ValueError(why)

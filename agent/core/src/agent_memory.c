@@ -1,0 +1,48 @@
+#define _GNU_SOURCE
+#include "agent_memory.h"
+
+#include "act.h"
+#include "files.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static dev_t device;
+static bool is_noted;
+
+void tw_agent_memory_note(void)
+{
+    struct stat status;
+
+    is_noted = stat("/proc/self/mem", &status) == 0;
+    device = status.st_dev;
+}
+
+/* Of any process: a child may write to its parent's. */
+static bool is_memory(const char *path)
+{
+    size_t length = strlen(path);
+
+    return strncmp(path, "/proc/", 6) == 0 && length > 4 && strcmp(path + length - 4, "/mem") == 0;
+}
+
+bool tw_agent_memory_denied(int descriptor)
+{
+    char path[PATH_MAX];
+    struct stat status;
+    const struct tw_detail details[] = {{"filepath", path, TW_AUDIT_PATH, false}};
+    int error = errno;
+    bool is_in_proc = is_noted && fstat(descriptor, &status) == 0 && status.st_dev == device && S_ISREG(status.st_mode);
+
+    if (tw_policy_active == NULL || !is_in_proc || !tw_descriptor_path(descriptor, path) || !is_memory(path)) {
+        errno = error;
+        return false;
+    }
+    struct tw_verdict verdict = {tw_policy_strongest(tw_policy_active), "policyHijacked",
+                                 "a process's memory was about to be opened for writing", NULL};
+    bool denied = tw_act(&verdict, TW_AUDIT_FILESYSTEM, details, 1);
+
+    errno = denied ? EACCES : error;
+    return denied;
+}

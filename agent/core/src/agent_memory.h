@@ -1,0 +1,14 @@
+/* The memory of this process as a file (/proc/self/mem), by which hooks and policy could be overwritten. */
+#ifndef TW_AGENT_MEMORY_H
+#define TW_AGENT_MEMORY_H
+
+#include <stdbool.h>
+
+/* To be called at the start: notes which device /proc is. */
+void tw_agent_memory_note(void);
+
+/* Whether a file that was just opened for writing is a process's memory, and may not be written to: audits, and ends the
+ * environment if the policy blocks; errno is EACCES. The caller closes it. */
+bool tw_agent_memory_denied(int descriptor);
+
+#endif

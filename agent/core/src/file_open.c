@@ -1,0 +1,231 @@
+/* Opening a file so that what is judged is what is opened.
+ *
+ * The path is judged as it is written, and then opened by a call that fails if one of its parts is a link: then what was
+ * judged is the truth. Where there are links, the file is pinned, judged by the kernel's name for it, and opened again by
+ * its descriptor; a file that is made is judged in its folder, which is pinned. Nothing is truncated or made before. */
+#define _GNU_SOURCE
+#include "agent_memory.h"
+#include "files.h"
+#include "judge.h"
+#include "open_how.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* So many links that lead nowhere may follow each other, and so often may a name change while it is looked at. */
+enum { ATTEMPTS = 8 };
+
+static bool is_temporary(int flags)
+{
+    return (flags & O_TMPFILE) == O_TMPFILE;
+}
+
+/* Of a file that is there. */
+static bool reads_only(int flags)
+{
+    return (flags & O_ACCMODE) == O_RDONLY && (flags & O_TRUNC) == 0 && !is_temporary(flags);
+}
+
+static int open_really(const struct tw_lookup *lookup, int flags, mode_t mode)
+{
+    if (lookup->resolve != 0)
+        return tw_open_how(lookup->folder, lookup->path, flags, mode, lookup->resolve);
+    return openat(lookup->folder, lookup->path, flags, mode);
+}
+
+static int close_denied(int descriptor)
+{
+    int error = errno;
+
+    close(descriptor);
+    errno = error;
+    return -1;
+}
+
+/* The path from the root on, unresolved. Returns false where it can't be told, or does not fit. */
+static bool from_root(const struct tw_lookup *lookup, char output[PATH_MAX])
+{
+    size_t length = 0, size = strlen(lookup->path);
+
+    if (lookup->path[0] != '/') {
+        long written = lookup->folder == AT_FDCWD ? syscall(SYS_getcwd, output, PATH_MAX) : -1;
+
+        if (written < 2 || output[0] != '/')
+            return false;
+        length = (size_t)written - 1;
+        output[length++] = '/';
+    }
+    if (size == 0 || length + size >= PATH_MAX)
+        return false;
+    memcpy(output + length, lookup->path, size + 1);
+    return true;
+}
+
+static bool is_allowed(const char *path, bool reading)
+{
+    struct tw_file_facts facts = {path, .reads_only = reading};
+
+    return tw_judge_file(&tw_policy_active->filesystem, &facts).effect == TW_EFFECT_DISABLE;
+}
+
+/* Judged after it was opened: nothing has happened to it yet. */
+static int with_links_judged(int descriptor, const char *path, int flags, bool reading)
+{
+    struct stat status;
+
+    if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode))
+        return descriptor;
+    if (status.st_nlink > 1 && tw_policy_active->filesystem.deny.count > 0) {
+        struct tw_file file = {.descriptor = descriptor, .is_named = true};
+
+        memcpy(file.path, path, strlen(path) + 1);
+        if (tw_found_denied(&file, reading))
+            return close_denied(descriptor);
+    }
+    if ((flags & O_TRUNC) != 0 && ftruncate(descriptor, 0) != 0)
+        return close_denied(descriptor);
+    return descriptor;
+}
+
+/* The usual case: no part of the path is a link. Returns false where another way has to be gone. */
+static bool open_straight(const struct tw_lookup *lookup, int flags, mode_t mode, int *descriptor)
+{
+    char path[PATH_MAX], real[PATH_MAX];
+    bool reading = reads_only(flags) && (flags & O_CREAT) == 0;
+
+    if (lookup->resolve != 0 || is_temporary(flags) || (flags & (O_ACCMODE | O_TRUNC)) == (O_RDONLY | O_TRUNC))
+        return false;
+    if (!from_root(lookup, path) || !tw_path_lexical("/", path, real) || !is_allowed(real, reading))
+        return false;
+    *descriptor = tw_open_how(AT_FDCWD, path, flags & ~O_TRUNC, mode, TW_RESOLVE_NO_SYMLINKS);
+    if (*descriptor < 0)
+        return errno == ENOENT || errno == EACCES || errno == EEXIST || errno == EISDIR || errno == ENOTDIR || errno == EMFILE;
+    *descriptor = with_links_judged(*descriptor, real, flags, reading);
+    return true;
+}
+
+static int open_pinned(const struct tw_lookup *lookup, int flags, mode_t mode, int attempts);
+
+/* The name was taken meanwhile, or is that of a link which leads nowhere yet: then the file is made where it leads. */
+static int open_taken(const struct tw_lookup *lookup, const struct tw_entry *entry, int flags, mode_t mode, int attempts)
+{
+    char target[PATH_MAX];
+    ssize_t length = readlinkat(entry->folder, entry->last, target, sizeof target - 1);
+
+    if (attempts == 0 || (length > 0 && (flags & O_NOFOLLOW) != 0)) {
+        errno = ELOOP;
+        return -1;
+    }
+    if (length <= 0)
+        return open_pinned(lookup, flags, mode, attempts - 1);
+    target[length] = '\0';
+    return open_pinned(&(struct tw_lookup){entry->folder, target, 0}, flags, mode, attempts - 1);
+}
+
+static int open_new(const struct tw_lookup *lookup, int flags, mode_t mode, int attempts)
+{
+    struct tw_entry entry;
+
+    if (!tw_entry_find(lookup, &entry))
+        return -1;
+    int descriptor = -1;
+
+    /* Exclusively: what lies there by now is another file than the one that was judged. */
+    if (!tw_entry_making_denied(&entry)) {
+        descriptor = openat(entry.folder, entry.last, flags | O_EXCL, mode);
+        if (descriptor < 0 && errno == EEXIST && (flags & O_EXCL) == 0)
+            descriptor = open_taken(lookup, &entry, flags, mode, attempts);
+    } else if (errno == EEXIST && (flags & O_EXCL) == 0) {
+        descriptor = open_taken(lookup, &entry, flags, mode, attempts);
+    }
+    close_denied(entry.folder);
+    return descriptor;
+}
+
+static int open_again(const struct tw_file *file, int flags, mode_t mode)
+{
+    char link[TW_DESCRIPTOR_LINK];
+    struct stat status;
+
+    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+        errno = EEXIST;
+    else if (fstat(file->descriptor, &status) == 0 && S_ISLNK(status.st_mode))
+        errno = ELOOP; /* the caller wants no link */
+    else if (!tw_found_denied(file, reads_only(flags))) {
+        tw_descriptor_link(file->descriptor, link);
+        return openat(AT_FDCWD, link, flags & ~O_NOFOLLOW, mode);
+    }
+    return -1;
+}
+
+static int open_pinned(const struct tw_lookup *lookup, int flags, mode_t mode, int attempts)
+{
+    struct tw_file file;
+
+    if (!tw_file_find(lookup, flags, &file))
+        return errno == ENOENT && (flags & O_CREAT) != 0 ? open_new(lookup, flags, mode, attempts) : -1;
+    int descriptor = open_again(&file, flags, mode);
+
+    close_denied(file.descriptor);
+    return descriptor;
+}
+
+/* Judges what a call means that goes to the kernel as it is. */
+static void watch(const struct tw_lookup *lookup, int flags)
+{
+    struct tw_file file;
+    struct tw_entry entry;
+
+    if (tw_file_find(lookup, flags, &file)) {
+        if ((flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL))
+            tw_found_denied(&file, reads_only(flags));
+        close(file.descriptor);
+    } else if (errno == ENOENT && (flags & O_CREAT) != 0 && tw_entry_find(lookup, &entry)) {
+        tw_entry_making_denied(&entry);
+        close(entry.folder);
+    }
+}
+
+static int open_enforced(const struct tw_lookup *lookup, int flags, mode_t mode)
+{
+    char path[PATH_MAX];
+    size_t length = strnlen(lookup->path, PATH_MAX);
+    int descriptor, error = errno;
+
+    if (length == 0 || length == PATH_MAX)
+        return open_really(lookup, flags, mode); /* the kernel refuses it */
+    memcpy(path, lookup->path, length);
+    path[length] = '\0';
+    const struct tw_lookup own = {lookup->folder, path, lookup->resolve};
+
+    if (!open_straight(&own, flags, mode, &descriptor))
+        descriptor = open_pinned(&own, flags, mode, ATTEMPTS);
+    if (descriptor >= 0)
+        errno = error;
+    return descriptor;
+}
+
+static int open_watched(const struct tw_lookup *lookup, int flags, mode_t mode)
+{
+    int error = errno;
+
+    watch(lookup, flags);
+    errno = error;
+    return open_really(lookup, flags, mode);
+}
+
+int tw_file_open(const struct tw_lookup *lookup, int flags, mode_t mode)
+{
+    enum tw_files state = tw_files_state();
+    int descriptor;
+
+    /* A mere name gives nothing of a file, and what it is opened by later is judged then. */
+    if (state == TW_FILES_UNJUDGED || lookup->path == NULL || (flags & O_PATH) != 0)
+        descriptor = open_really(lookup, flags, mode);
+    else
+        descriptor = state == TW_FILES_WATCHED ? open_watched(lookup, flags, mode) : open_enforced(lookup, flags, mode);
+    if (descriptor >= 0 && (flags & O_ACCMODE) != O_RDONLY && tw_agent_memory_denied(descriptor))
+        return close_denied(descriptor);
+    return descriptor;
+}
