@@ -16,7 +16,7 @@ enum { SLOT = R_AARCH64_JUMP_SLOT, GLOBAL = R_AARCH64_GLOB_DAT, ABSOLUTE = R_AAR
 #error "no relocation types for this machine"
 #endif
 
-enum { PLACES = 8192, EXPORTS = 384, IMPORTS = 192, REALS = 512 };
+enum { PLACES = 8192, EXPORTS = 384, IMPORTS = 192, REALS = 512, SLOTS = 2048 };
 
 /* A word that holds a hook: a pointer of an object, or a symbol's value in the C library. */
 struct place {
@@ -131,17 +131,44 @@ static void hook_exports(struct hooking *hooking, const struct tw_object *object
     hooking->exports += exports.count;
 }
 
+/* Where in the table a name stands, plus one: objects have thousands of names, and the table hundreds. */
+static uint16_t slots[SLOTS];
+
+static size_t slot_of(const char *name)
+{
+    uint32_t hash = 5381; /* as in ELF's own tables */
+
+    for (const unsigned char *at = (const unsigned char *)name; *at != '\0'; at++)
+        hash = hash * 33 + *at;
+    return (hash ^ hash >> 12) % SLOTS;
+}
+
+static void fill_slots(const struct tw_hook *table, size_t count)
+{
+    memset(slots, 0, sizeof slots);
+    for (size_t i = 0; i < count; i++) {
+        size_t slot = slot_of(table[i].name);
+
+        while (slots[slot] != 0)
+            slot = (slot + 1) % SLOTS;
+        slots[slot] = (uint16_t)(i + 1);
+    }
+}
+
+static void *hook_named(const struct hooking *hooking, const char *name)
+{
+    for (size_t slot = slot_of(name); slots[slot] != 0; slot = (slot + 1) % SLOTS)
+        if (strcmp(hooking->table[slots[slot] - 1].name, name) == 0)
+            return hooking->table[slots[slot] - 1].hook;
+    return NULL;
+}
+
 static void *hook_for(const struct hooking *hooking, const struct tw_object *object, size_t number)
 {
     const ElfW(Sym) *symbol = &object->symbols[number];
-    const char *name = object->strings + symbol->st_name;
 
     /* A function of the object's own that only has the same name stays what it is. */
-    if (symbol->st_shndx == SHN_UNDEF)
-        for (size_t i = 0; i < hooking->count; i++)
-            if (hooking->table[i].name[0] == name[0] && strcmp(hooking->table[i].name, name) == 0)
-                return hooking->table[i].hook;
-    return NULL;
+    return symbol->st_shndx == SHN_UNDEF ? hook_named(hooking, object->strings + symbol->st_name) : NULL;
 }
 
 /* Which of the object's symbols are hooked. Most objects use none, and need no further look. */
@@ -263,6 +290,7 @@ bool tw_elf_hook(const struct tw_hook *table, size_t count)
 
     if (atomic_flag_test_and_set(&busy))
         return false;
+    fill_slots(table, count);
     hook_all(&hooking);
     atomic_flag_clear(&busy);
     return hooking.exports > 0 && !hooking.failed;
