@@ -98,9 +98,6 @@ def _protect_one(function: Function, request: Request, choice: Choice, bundle: B
             f"no rule matches function {function.label} in region {identity.region or 'Any'} "
             f"({choice.source}: {found.why}): nothing will be enforced"
         )
-    elif rule.not_enforced():
-        sections = ", ".join(rule.not_enforced())
-        warnings.append(f"{function.label}: this version does not enforce: {sections}")
     environment, files, notes = _carried(function, identity, rule, choice.baked)
     return Protection(function, _status(rule), environment, rule, files, tuple(warnings) + tuple(notes))
 
@@ -121,7 +118,7 @@ def _given(function: Function, string: str, bundle: Bundle) -> Protection:
 
 
 def _status(rule: Rule | None) -> Status:
-    """Protected only if a section that the core enforces can stop something."""
+    """Protected only if a section can stop something."""
     return Status.PROTECTED if rule is not None and rule.stops() else Status.NOT_ENFORCED
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,16 @@ deny = ["curl"]
 [rule.dns]
 effect = "alert"
 deny = ["example.com"]
+"""
+TRIAL = """\
+[[rule]]
+name = "trial"
+[rule.network]
+effect = "prevent"
+outbound = { deny_ports = [25] }
+[rule.dns]
+effect = "alert"
+allow = ["example.com"]
 """
 DEFAULT = policies.encode(policies.Identity("f", "us-east-1"), policies.default_policy().rules[0])
 
@@ -107,17 +118,17 @@ def test_check_clean() -> None:
 
 
 def test_check_warnings() -> None:
-    write("defender.toml")
+    write("defender.toml", TRIAL)
     result = good("check")
-    note = "dns is encoded, but the agent of this version does not enforce it yet"
-    assert result.stdout == f"defender.toml:7:1: note: {note}\n"
+    assert re.fullmatch(r"defender.toml:8:1: note: while dns is on alert, .*\n", result.stdout)
     assert result.stderr == "defender.toml: 1 note\n"
+    assert good("check", "--strict").stderr == "defender.toml: 1 note\n"
     write("p.toml", ORDERS.replace('"curl"', '"curl", "curl"'))
     assert good("check", "p.toml").stdout.splitlines()[0] == (
         'p.toml:6:17: warning: deny: "curl" is there twice'
     )
     error = refused("check", "p.toml", "--strict")
-    assert (error.exit_code, error.message) == (6, "p.toml: 1 warning, 1 note")
+    assert (error.exit_code, error.message) == (6, "p.toml: 1 warning")
 
 
 def test_check_errors() -> None:
@@ -168,7 +179,7 @@ def test_encode_takes_the_file_of_the_folder() -> None:
     assert found.console == "c.example"
     assert found.rule is not None
     assert found.rule.name == "orders"
-    assert result.stderr == "warning: this version's agent does not enforce dns yet\n"
+    assert result.stderr == ""
 
 
 def test_encode_by_environment() -> None:
@@ -278,9 +289,10 @@ def test_explain() -> None:
         "    denied: starting curl\n"
         "    allowed: starting any other program\n"
         "    a denied call fails, with an audit\n"
-        "  dns: alert [not enforced by this version's agent]\n"
+        "  dns: alert\n"
         "    denied: looking up example.com\n"
         "    allowed: looking up any other name\n"
+        "    always allowed: looking up localhost, its own name, and those of the platform's services\n"
         "    a denied call goes ahead, with an audit\n"
     )
     assert good("explain", "--function", "f").stdout == (

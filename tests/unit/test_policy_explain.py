@@ -53,20 +53,48 @@ def test_sentences() -> None:
         ),
         "network": (
             "denied: connecting to 10.1.2.3",
-            "allowed: connecting to 10.0.0.0/8; any other address is denied",
+            "allowed: connecting to 10.0.0.0/8, what was returned for an allowed name; any other address is denied",
             "allowed: connecting to port 443, 8000-8100; any other port is denied",
+            "always allowed: connecting to itself, to the platform's own services, to its resolvers",
             "denied: listening on port 1-1023",
             "allowed: listening on any other port",
         ),
-        "dns": ("allowed: looking up *.amazonaws.com; any other name is denied",),
-        "filesystem": ("denied: using /tmp", "allowed: using any other path"),
+        "dns": (
+            "allowed: looking up *.amazonaws.com; any other name is denied",
+            "always allowed: looking up localhost, its own name, and those of the platform's services",
+        ),
+        "filesystem": (
+            "denied: using /tmp",
+            "allowed: using any other path",
+            "always allowed: reading what the runtime needs, unless an entry names it or what lies below",
+        ),
     }
-    assert [(section.effect, section.enforced, section.consequence) for section in explain_rule(FULL)] == [
-        ("block", True, "a denied call fails, with an audit, and the runtime process ends"),
-        ("alert", False, "a denied call goes ahead, with an audit"),
-        ("prevent", False, "a denied call fails, with an audit"),
-        ("alert", False, "a denied call goes ahead, with an audit"),
+    assert [(section.effect, section.consequence) for section in explain_rule(FULL)] == [
+        ("block", "a denied call fails, with an audit, and the runtime process ends"),
+        ("alert", "a denied call goes ahead, with an audit"),
+        ("prevent", "a denied call fails, with an audit"),
+        ("alert", "a denied call goes ahead, with an audit"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("network", "dns", "allow_ips", "sentence"),
+    [
+        (Effect.PREVENT, Dns(Effect.PREVENT, allow=("a",)), (),
+         "allowed: connecting to what was returned for an allowed name; any other address is denied"),
+        (Effect.PREVENT, Dns(Effect.ALERT, allow=("a",)), (), "allowed: connecting to any address"),
+        (Effect.ALERT, Dns(Effect.ALERT, allow=("a",)), (),
+         "allowed: connecting to what was returned for an allowed name; any other address is denied"),
+        (Effect.PREVENT, Dns(Effect.ALERT, allow=("a",)), ("::1",),
+         "allowed: connecting to ::1, what was returned for an allowed name; any other address is denied"),
+        (Effect.PREVENT, Dns(Effect.PREVENT, deny=("a",)), ("::1",),
+         "allowed: connecting to ::1; any other address is denied"),
+        (Effect.PREVENT, Dns(allow=("a",)), ("::1",), "allowed: connecting to ::1; any other address is denied"),
+    ],
+)  # fmt: skip
+def test_names_limit_addresses(network: Effect, dns: Dns, allow_ips: tuple[str, ...], sentence: str) -> None:
+    rule = Rule(name="r", network=Network(network, Outbound(allow_ips=allow_ips)), dns=dns)
+    assert explain_rule(rule)[0].sentences[0] == sentence
 
 
 def test_steps() -> None:
@@ -182,3 +210,22 @@ def test_diff_of_policy_and_string() -> None:
     ]
     with pytest.raises(UsageError):
         diff(policy, policies.decode(policies.packaged("policy.json", "0" * 64)))
+
+
+@pytest.mark.parametrize(
+    ("rule", "stops"),
+    [
+        (Rule(processes=Processes(Effect.PREVENT, block_all=True)), True),
+        (Rule(network=Network(Effect.PREVENT, listening=Listening(deny_ports=(Ports(1, 9),)))), True),
+        (Rule(dns=Dns(Effect.BLOCK, allow=("a",))), True),
+        (Rule(filesystem=Filesystem(Effect.PREVENT, deny=("/tmp",))), True),
+        (Rule(processes=Processes(Effect.ALERT, block_all=True), dns=Dns(Effect.BLOCK, deny=("a",))), True),
+        (Rule(filesystem=Filesystem(Effect.PREVENT)), False),
+        (Rule(network=Network(Effect.BLOCK), dns=Dns(Effect.ALERT, allow=("a",))), False),
+        (Rule(network=Network(Effect.ALERT, Outbound(deny_ips=("::1",)))), False),
+        (Rule(dns=Dns(deny=("a",))), False),
+        (Rule(), False),
+    ],
+)
+def test_what_stops_anything(rule: Rule, stops: bool) -> None:
+    assert rule.stops() is stops

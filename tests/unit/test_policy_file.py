@@ -66,7 +66,6 @@ def test_full() -> None:
     assert first.dns.allow == ("*.amazonaws.com",)
     assert first.filesystem.deny == ("/tmp/x",)
     assert list(first.sections()) == ["processes", "network", "dns"]
-    assert first.not_enforced() == ("network", "dns")
     assert second.disabled
     assert second.collections == (
         Collection(functions=("a",)),

@@ -11,7 +11,11 @@ from defender.policy.template import NEW_FILE
 RULE = '[[rule]]\nname = "r"\n'
 STOP = '[rule.processes]\neffect = "prevent"\nblock_all = true\n'
 PROCESSES = RULE + '[rule.processes]\neffect = "prevent"\n'
-DNS_NOTE = "3:1: note: dns is encoded, but the agent of this version does not enforce it yet"
+TRIAL = (
+    "note: while dns is on alert, network does not count this list; otherwise it denies addresses too"
+    " that were not returned for an allowed name"
+)
+NETWORK = '[rule.network]\neffect = "prevent"\n'
 UNJUDGED = (
     "warning: a static program, or one of another architecture, that is allowed runs unjudged:"
     " what it starts is not checked"
@@ -103,16 +107,14 @@ def test_new_file_is_clean() -> None:
         ),
         (
             RULE + "[rule.dns]\neffect = 'alert'\nallow = ['*.example.com', 'a.example.com', 'a.*.b']\n",
-            [DNS_NOTE,
-             '5:27: warning: allow: "a.example.com" does nothing: "*.example.com" covers it',
+            ['5:27: warning: allow: "a.example.com" does nothing: "*.example.com" covers it',
              '5:44: warning: allow: in "a.*.b" only a * at the start or the end is a wildcard'],
         ),
         (
             RULE + "[rule.network]\neffect = 'alert'\n[rule.network.outbound]\n"
             "allow_ips = ['10.0.0.0/8', '10.1.0.0/16', '::1', '0.0.0.0/0', '::/0']\n"
             "allow_ports = [443, '440-450']\ndeny_ports = ['1-65535']\n",
-            ["3:1: note: network is encoded, but the agent of this version does not enforce it yet",
-             "6:1: warning: allow_ips allows everything, as if it were left out",
+            ["6:1: warning: allow_ips allows everything, as if it were left out",
              '6:14: warning: allow_ips: "10.0.0.0/8" does nothing: "0.0.0.0/0" covers it',
              '6:28: warning: allow_ips: "10.1.0.0/16" does nothing: "10.0.0.0/8" covers it',
              '6:43: warning: allow_ips: "::1" does nothing: "::/0" covers it',
@@ -122,9 +124,56 @@ def test_new_file_is_clean() -> None:
         ),
         (
             RULE + "[rule.filesystem]\neffect = 'alert'\nallow = ['/tmp/out']\ndeny = ['/tmp', '/var/*']\n",
-            ["3:1: note: filesystem is encoded, but the agent of this version does not enforce it yet",
-             '5:10: warning: allow: "/tmp/out" does nothing: "/tmp" is denied, which comes first',
+            ['5:10: warning: allow: "/tmp/out" does nothing: "/tmp" is denied, which comes first',
              '6:17: warning: deny: in "/var/*" * is a plain character: a path covers all below it'],
+        ),
+        (
+            RULE + "[rule.filesystem]\neffect = 'block'\nallow = ['/library', '/lib64']\ndeny = ['/bin/ls']\n",
+            ['5:22: warning: allow: "/lib64" can\'t match where /lib64 is a link to /usr'
+             ' (for AWS Lambda write "/usr/lib64")',
+             '6:9: warning: deny: "/bin/ls" can\'t match where /bin is a link to /usr'
+             ' (for AWS Lambda write "/usr/bin/ls")'],
+        ),
+        (RULE + "[rule.filesystem]\neffect = 'alert'\n",
+         ["3:1: warning: filesystem denies nothing: it has an effect and no other setting"]),
+        (RULE + "[rule.filesystem]\neffect = 'alert'\nallow = ['/']\n",
+         ["5:1: warning: allow allows everything, as if it were left out"]),
+        (
+            RULE + NETWORK + "[rule.network.outbound]\n"
+            "allow_ips = ['127.0.0.1']\ndeny_ips = ['127.0.0.0/8', '127.0.0.9', '::1', '0.0.0.0', '::', '0.0.0.0/0']\n",
+            ['6:14: warning: allow_ips: "127.0.0.1" does nothing: "127.0.0.0/8" is denied, which comes first',
+             '7:13: warning: deny_ips: "127.0.0.0/8" does nothing: "0.0.0.0/0" covers it',
+             '7:13: warning: deny_ips: "127.0.0.0/8" does nothing: it is allowed at all times',
+             '7:28: warning: deny_ips: "127.0.0.9" does nothing: "127.0.0.0/8" covers it',
+             '7:28: warning: deny_ips: "127.0.0.9" does nothing: it is allowed at all times',
+             '7:41: warning: deny_ips: "::1" does nothing: it is allowed at all times',
+             '7:48: warning: deny_ips: "0.0.0.0" does nothing: "0.0.0.0/0" covers it',
+             '7:48: warning: deny_ips: "0.0.0.0" does nothing: it is allowed at all times',
+             '7:59: warning: deny_ips: "::" does nothing: it is allowed at all times'],
+        ),
+        (
+            RULE + "[rule.dns]\neffect = 'prevent'\ndeny = ['localhost', 'a.localhost', '*localhost']\n",
+            ['5:9: warning: deny: "localhost" does nothing: "*localhost" covers it',
+             '5:9: warning: deny: "localhost" does nothing: it is allowed at all times',
+             '5:22: warning: deny: "a.localhost" does nothing: "*localhost" covers it',
+             '5:22: warning: deny: "a.localhost" does nothing: it is allowed at all times'],
+        ),
+        (RULE + NETWORK, ["3:1: warning: network denies nothing: it has an effect and no other setting"]),
+        (RULE + NETWORK + "[rule.dns]\neffect = 'block'\nallow = ['a']\n", []),
+        (RULE + NETWORK + "[rule.dns]\neffect = 'block'\nallow = ['*']\n", []),
+        (
+            RULE + NETWORK + "[rule.network.outbound]\nallow_ips = ['0.0.0.0/0', '::/0']\n"
+            "[rule.dns]\neffect = 'block'\nallow = ['a']\n",
+            ["6:1: warning: allow_ips allows everything, so the allow list of dns limits no addresses"],
+        ),
+        (
+            RULE + NETWORK + "[rule.dns]\neffect = 'alert'\nallow = ['a']\n",
+            ["3:1: warning: network denies nothing: it has an effect and no other setting", f"7:1: {TRIAL}"],
+        ),
+        (
+            RULE + NETWORK + "[rule.network.outbound]\nallow_ips = ['10.0.0.0/8']\n"
+            "[rule.dns]\neffect = 'alert'\nallow = ['a']\n",
+            [],
         ),
     ],
 )  # fmt: skip

@@ -210,10 +210,7 @@ def _rule(policy: Policy, identity: Identity, effect: str | None) -> policies.Ru
     if found.rule is None:
         _warn(f"no rule matches {texts.identity_words(identity)}: nothing will be enforced ({found.why})")
         return None
-    rule = found.rule if effect is None else policies.with_effect(found.rule, Effect(effect))
-    if rule.not_enforced():
-        _warn(f"this version's agent does not enforce {', '.join(rule.not_enforced())} yet")
-    return rule
+    return found.rule if effect is None else policies.with_effect(found.rule, Effect(effect))
 
 
 @policy.command()

@@ -43,8 +43,7 @@ def section_lines(sections: Sequence[Explained]) -> Iterator[str]:
     if not sections:
         yield "  no section is switched on: nothing is enforced"
     for section in sections:
-        gap = "" if section.enforced else " [not enforced by this version's agent]"
-        yield f"  {section.name}: {section.effect}{gap}"
+        yield f"  {section.name}: {section.effect}"
         yield from (f"    {sentence}" for sentence in section.sentences)
         yield f"    {section.consequence}"
 

@@ -24,7 +24,6 @@ from defender.policy.default import default_policy
 from defender.policy.file import FILE_NAME, find, load
 from defender.policy.matching import Match, Miss, match, with_effect
 from defender.policy.model import (
-    ENFORCED,
     PROVIDERS,
     SECTIONS,
     Collection,
@@ -43,7 +42,6 @@ from defender.policy.model import (
 )
 
 __all__ = [
-    "ENFORCED",
     "FILE_NAME",
     "LIMIT_BYTES",
     "PROVIDERS",

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from defender.policy.matching import Match, match
 from defender.policy.model import (
-    ENFORCED,
     Dns,
     Effect,
+    Filesystem,
     Identity,
     Network,
+    Outbound,
     Policy,
     Ports,
     Processes,
@@ -46,7 +47,6 @@ class Explained:
     name: str
     effect: str
     consequence: str
-    enforced: bool
     sentences: tuple[str, ...]
 
 
@@ -78,21 +78,20 @@ def explain_rule(rule: Rule) -> tuple[Explained, ...]:
             name,
             str(section.effect),
             _CONSEQUENCES[section.effect],
-            name in ENFORCED,
-            tuple(_sentences(section)),
+            tuple(_sentences(rule, section)),
         )
         for name, section in rule.sections().items()
     )
 
 
-def _sentences(section: Section) -> Iterator[str]:
+def _sentences(rule: Rule, section: Section) -> Iterator[str]:
     if isinstance(section, Processes):
         return _processes(section)
     if isinstance(section, Network):
-        return _network(section)
+        return _network(rule, section)
     if isinstance(section, Dns):
-        return _lists(section.deny, section.allow, "looking up ", "name")
-    return _lists(section.deny, section.allow, "using ", "path")
+        return _names(section)
+    return _files(section)
 
 
 def _processes(section: Processes) -> Iterator[str]:
@@ -109,11 +108,28 @@ def _processes(section: Processes) -> Iterator[str]:
         yield f"allowed: starting {program}"
 
 
-def _network(section: Network) -> Iterator[str]:
+def _network(rule: Rule, section: Network) -> Iterator[str]:
     out, listening = section.outbound, section.listening
-    yield from _lists(out.deny_ips, out.allow_ips, "connecting to ", "address")
+    allow: Sequence[str] = out.allow_ips
+    if rule.limits_addresses() or (allow and rule.dns.allow and rule.dns.effect is not Effect.DISABLE):
+        allow = (*allow, "what was returned for an allowed name")
+    yield from _lists(out.deny_ips, allow, "connecting to ", "address")
     yield from _lists(out.deny_ports, out.allow_ports, "connecting to ", "port", "port ")
+    if allow or out != Outbound():
+        yield "always allowed: connecting to itself, to the platform's own services, to its resolvers"
     yield from _lists(listening.deny_ports, listening.allow_ports, "listening on ", "port", "port ")
+
+
+def _names(section: Dns) -> Iterator[str]:
+    yield from _lists(section.deny, section.allow, "looking up ", "name")
+    if section.deny or section.allow:
+        yield "always allowed: looking up localhost, its own name, and those of the platform's services"
+
+
+def _files(section: Filesystem) -> Iterator[str]:
+    yield from _lists(section.deny, section.allow, "using ", "path")
+    if section.deny or section.allow:
+        yield "always allowed: reading what the runtime needs, unless an entry names it or what lies below"
 
 
 def _lists(

@@ -54,7 +54,7 @@ def _denied_outright(lists: Outbound, facts: OutboundFacts) -> Judgement | None:
 def _by_address(rule: Rule, facts: OutboundFacts) -> Judgement:
     """What the allow lists of addresses and of names make of it."""
     address, allow = facts.address, rule.network.outbound.allow_ips
-    if not allow and not names_count(rule):
+    if not allow and not rule.limits_addresses():
         return Judgement(None, f"{address} may be reached: nothing denies it")
     allowed = _covering(allow, address)
     if allowed is not None:
@@ -81,13 +81,6 @@ def _closed(lists: Outbound | Listening, port: int) -> str | None:
     if lists.allow_ports and not _has(lists.allow_ports, port):
         return f"port {port} is denied: it is not on the allow list"
     return None
-
-
-def names_count(rule: Rule) -> bool:
-    """Whether the allow list of dns limits addresses: a section on trial must not stop anything."""
-    if not rule.dns.allow or rule.dns.effect is Effect.DISABLE:
-        return False
-    return rule.dns.effect is not Effect.ALERT or rule.network.effect is Effect.ALERT
 
 
 def _covering(entries: Iterable[str], address: str) -> str | None:

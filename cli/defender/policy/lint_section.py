@@ -12,11 +12,14 @@ from typing import Any
 
 from defender.policy.covering import COVERS, WHOLE
 from defender.policy.matching import split
-from defender.policy.model import ENFORCED, SECTIONS, Effect, Kind, Processes, Rule
+from defender.policy.model import SECTIONS, Dns, Effect, Filesystem, Kind, Network, Processes, Rule, Section
 from defender.policy.problems import Place, Problem, Severity
 
 # Links in the images of AWS Lambda and of every Debian since 2021; entries meet real paths.
 _LINKED = ("/bin/", "/sbin/", "/lib/", "/lib64/")
+# What every function may reach and ask for; a list that denies it does nothing.
+_OWN_ADDRESSES = ("127.0.0.0/8", "::1", "0.0.0.0/32", "::")
+_OWN_NAMES = ("localhost", "*.localhost")
 
 
 def lint_sections(rule: Rule, place: Place) -> Iterator[Problem]:
@@ -29,14 +32,40 @@ def lint_sections(rule: Rule, place: Place) -> Iterator[Problem]:
             if settings:
                 yield _warning(at, f"{name} is disabled, so its settings do nothing", on_key=True)
             continue
-        if not settings:
+        if not settings and not (name == "network" and rule.limits_addresses()):
             yield _warning(at, f"{name} denies nothing: it has an effect and no other setting", on_key=True)
-        if name not in ENFORCED:
-            message = f"{name} is encoded, but the agent of this version does not enforce it yet"
-            yield Problem(Severity.NOTE, message, at, on_key=True)
-        yield from _lists(section, at)
-        if isinstance(section, Processes):
-            yield from _processes(section, at)
+        yield from _lists(rule, section, at)
+        yield from _own(rule, section, at)
+
+
+def _own(rule: Rule, section: Section, place: Place) -> Iterator[Problem]:
+    """What is doubtful in one kind of section alone."""
+    if isinstance(section, Processes):
+        yield from _processes(section, place)
+    elif isinstance(section, Network):
+        at = (*place, "outbound", "deny_ips")
+        yield from _always(section.outbound.deny_ips, _OWN_ADDRESSES, Kind.ADDRESSES, at)
+    elif isinstance(section, Filesystem):
+        yield from _files(section, place)
+    else:
+        yield from _names(rule, section, place)
+
+
+def _names(rule: Rule, section: Dns, place: Place) -> Iterator[Problem]:
+    yield from _always(section.deny, _OWN_NAMES, Kind.NAMES, (*place, "deny"))
+    if _is_trial(rule):
+        message = (
+            "while dns is on alert, network does not count this list; otherwise it denies addresses too"
+            " that were not returned for an allowed name"
+        )
+        yield Problem(Severity.NOTE, message, (*place, "allow"), on_key=True)
+
+
+def _is_trial(rule: Rule) -> bool:
+    """Whether network will deny more as soon as dns is no longer on alert."""
+    stops = rule.network.effect in (Effect.PREVENT, Effect.BLOCK)
+    more = bool(rule.dns.allow) and not rule.network.outbound.allow_ips
+    return stops and more and rule.dns.effect is Effect.ALERT
 
 
 def _settings(section: Any, place: Place) -> Iterator[Place]:
@@ -49,17 +78,17 @@ def _settings(section: Any, place: Place) -> Iterator[Place]:
             yield (*place, field.name)
 
 
-def _lists(section: Any, place: Place) -> Iterator[Problem]:
+def _lists(rule: Rule, section: Any, place: Place) -> Iterator[Problem]:
     for field in fields(section):
         kind, value, at = field.metadata["kind"], getattr(section, field.name), (*place, field.name)
         if kind is Kind.TABLE:
-            yield from _lists(value, at)
+            yield from _lists(rule, value, at)
         elif kind in COVERS:
             denied = getattr(section, field.name.replace("allow", "deny"))
             yield from _entries(value, kind, at)
             if field.name.startswith("allow"):
                 yield from _denied(value, denied, kind, at)
-                yield from _whole(value, kind, at)
+                yield from _whole(rule, value, kind, at)
 
 
 def _entries(entries: Sequence[Any], kind: Kind, place: Place) -> Iterator[Problem]:
@@ -88,10 +117,35 @@ def _denied(entries: Sequence[Any], denied: Sequence[Any], kind: Kind, place: Pl
             yield _warning((*place, index), message)
 
 
-def _whole(entries: Sequence[Any], kind: Kind, place: Place) -> Iterator[Problem]:
+def _whole(rule: Rule, entries: Sequence[Any], kind: Kind, place: Place) -> Iterator[Problem]:
     whole = WHOLE[kind]
-    if all(any(COVERS[kind](entry, part) for entry in entries) for part in whole):
-        yield _warning(place, f"{place[-1]} allows everything, as if it were left out", on_key=True)
+    if not all(any(COVERS[kind](entry, part) for entry in entries) for part in whole):
+        return
+    effect = "as if it were left out"
+    if rule.limits_addresses():
+        if kind is Kind.NAMES:
+            return  # It denies addresses that no name led to.
+        if kind is Kind.ADDRESSES:
+            effect = "so the allow list of dns limits no addresses"
+    yield _warning(place, f"{place[-1]} allows everything, {effect}", on_key=True)
+
+
+def _always(entries: Sequence[str], own: Sequence[str], kind: Kind, place: Place) -> Iterator[Problem]:
+    """Denied entries that nothing but what is always allowed can match."""
+    for index, entry in enumerate(entries):
+        if any(COVERS[kind](wide, entry) for wide in own):
+            message = f'{place[-1]}: "{entry}" does nothing: it is allowed at all times'
+            yield _warning((*place, index), message)
+
+
+def _files(section: Filesystem, place: Place) -> Iterator[Problem]:
+    for name in ("allow", "deny"):
+        for index, entry in enumerate(getattr(section, name)):
+            link = next((link for link in _LINKED if f"{entry}/".startswith(link)), None)
+            if link is not None:
+                message = f'{name}: "{entry}" can\'t match where {link[:-1]} is a link to /usr'
+                hint = f'for AWS Lambda write "/usr{entry}"'
+                yield _warning((*place, name, index), message, hint=hint)
 
 
 def _processes(section: Processes, place: Place) -> Iterator[Problem]:

@@ -14,8 +14,6 @@ from typing import Literal, NamedTuple
 Provider = Literal["aws", "azure"]
 PROVIDERS: tuple[Provider, ...] = ("aws", "azure")
 SECTIONS = ("processes", "network", "dns", "filesystem")
-# What the agent of this version enforces; the other sections are encoded, and it says so when it starts.
-ENFORCED = ("processes",)
 
 
 class Effect(StrEnum):
@@ -196,15 +194,17 @@ class Rule:
         return {name: section for name, section in every.items() if section.effect != Effect.DISABLE}
 
     def stops(self) -> bool:
-        """Whether this version's agent stops anything for this rule, rather than audits or nothing."""
+        """Whether the agent stops anything for this rule, rather than audits or nothing."""
         return any(
-            name in ENFORCED and section.effect is not Effect.ALERT and section != _idle(section)
-            for name, section in self.sections().items()
+            section.effect is not Effect.ALERT and section != _idle(section)
+            for section in self.sections().values()
         )
 
-    def not_enforced(self) -> tuple[str, ...]:
-        """The sections that are switched on but that this version's agent does not enforce."""
-        return tuple(name for name in self.sections() if name not in ENFORCED)
+    def limits_addresses(self) -> bool:
+        """Whether the allow list of dns counts for network too: one on trial must not stop anything."""
+        if not self.dns.allow or Effect.DISABLE in (self.dns.effect, self.network.effect):
+            return False
+        return self.dns.effect is not Effect.ALERT or self.network.effect is Effect.ALERT
 
 
 def _idle(section: Section) -> Section:

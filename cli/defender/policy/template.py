@@ -27,7 +27,7 @@ crypto_miners = true
 allow = []                  # instead of block_all: ["/usr/bin/git", "ffmpeg*"]
 deny = []
 
-# The agent of this version enforces processes alone; it says so when it starts with other sections.
+# Three more sections. Each allows all until it denies something or its allow list has an entry.
 #
 # [rule.network]
 # effect = "alert"
