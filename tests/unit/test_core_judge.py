@@ -151,7 +151,7 @@ def expected_file(rule: dict[str, Any], facts: dict[str, Any], readable: list[st
     )
     for entry in deny:
         named = not around or any(below(entry, one) for one in around)
-        if below(path, entry) and named:
+        if (below(path, entry) and named) or (facts["with_all_below"] and below(entry, path)):
             return "regFileAccess"
     allowed = not allow or bool(around) or any(below(path, entry) for entry in allow)
     examined = not facts["unexamined"] or not (allow or deny)
@@ -296,7 +296,7 @@ def test_names(
 
 
 @MANY
-@given(lists(paths), lists(paths), lists(any_path, 4), any_path, st.booleans(), st.booleans())
+@given(lists(paths), lists(paths), lists(any_path, 4), any_path, st.booleans(), st.booleans(), st.booleans())
 def test_files(
     ask: Judge,
     allow: list[str],
@@ -305,9 +305,15 @@ def test_files(
     path: str,
     reads_only: bool,
     unexamined: bool,
+    with_all_below: bool,
 ) -> None:
     rule = {"filesystem": {"effect": "block", "allow": allow, "deny": deny}}
-    facts = {"path": path, "reads_only": reads_only, "unexamined": unexamined}
+    facts = {
+        "path": path,
+        "reads_only": reads_only,
+        "unexamined": unexamined,
+        "with_all_below": with_all_below,
+    }
     found = judge_file(rule_of(rule).filesystem, FileFacts(**facts), readable)
     answer = ask("files", rule=rule, facts=facts, readable=readable)
     check(answer, expected_file(rule, facts, readable), "block", found)

@@ -103,6 +103,7 @@ static inline struct tw_verdict judge_file(struct tw_json row, struct tw_json fa
     return tw_judge_file(&policy.filesystem, &(struct tw_file_facts){
                                                  .path = text,
                                                  .reads_only = test_flag(facts, "reads_only"),
+                                                 .with_all_below = test_flag(facts, "with_all_below"),
                                                  .unexamined = test_flag(facts, "unexamined"),
                                              });
 }

@@ -21,12 +21,14 @@ _OWN, _PRIVATE = "/proc/self", ("environ", "mem")
 class FileFacts:
     """A file about to be opened, made, changed or taken away; of this process's own: /proc/self/...
 
-    `unexamined`: this is a name alone, and another file may be meant.
+    `unexamined`: this is a name alone, and another file may be meant. `with_all_below`: the call also
+    reaches what lies below, as the renaming of a folder does.
     """
 
     path: str
     reads_only: bool = False
     unexamined: bool = False
+    with_all_below: bool = False
 
 
 def judge_file(section: Filesystem, facts: FileFacts, readable: Sequence[str] = ()) -> Judgement:
@@ -39,7 +41,7 @@ def judge_file(section: Filesystem, facts: FileFacts, readable: Sequence[str] = 
 
 def _denial(section: Filesystem, facts: FileFacts, implicit: str | None) -> Judgement | None:
     path = facts.path
-    denied = _first(_naming(section.deny, implicit), path)
+    denied = _denying(section.deny, facts, implicit)
     if denied is not None:
         return Judgement(DENIED, f'{path} is denied by "{denied}"', denied)
     if section.allow and implicit is None and _first(section.allow, path) is None:
@@ -66,9 +68,14 @@ def _implicit(facts: FileFacts, readable: Iterable[str]) -> str | None:
     return min((entry for entry in readable if path_covers(entry, path)), key=len, default=None)
 
 
-def _naming(deny: Iterable[str], implicit: str | None) -> Iterable[str]:
-    """The entries that are about what may be read at all times, rather than about a folder around it."""
-    return deny if implicit is None else (entry for entry in deny if path_covers(implicit, entry))
+def _denying(deny: Iterable[str], facts: FileFacts, implicit: str | None) -> str | None:
+    """Implicit reads are denied by what they themselves are named in, not by a folder around it."""
+    for entry in deny:
+        if path_covers(entry, facts.path) and (implicit is None or path_covers(implicit, entry)):
+            return entry
+        if facts.with_all_below and path_covers(facts.path, entry):
+            return entry
+    return None
 
 
 def _first(entries: Iterable[str], path: str) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from defender.policy.covering import COVERS, WHOLE
 from defender.policy.matching import split
-from defender.policy.model import SECTIONS, Dns, Effect, Filesystem, Kind, Network, Processes, Rule, Section
+from defender.policy.model import SECTIONS, Dns, Effect, Kind, Network, Processes, Rule, Section
 from defender.policy.problems import Place, Problem, Severity
 
 # Links in the images of AWS Lambda and of every Debian since 2021; entries meet real paths.
@@ -45,9 +45,7 @@ def _own(rule: Rule, section: Section, place: Place) -> Iterator[Problem]:
     elif isinstance(section, Network):
         at = (*place, "outbound", "deny_ips")
         yield from _always(section.outbound.deny_ips, _OWN_ADDRESSES, Kind.ADDRESSES, at)
-    elif isinstance(section, Filesystem):
-        yield from _files(section, place)
-    else:
+    elif isinstance(section, Dns):
         yield from _names(rule, section, place)
 
 
@@ -136,16 +134,6 @@ def _always(entries: Sequence[str], own: Sequence[str], kind: Kind, place: Place
         if any(COVERS[kind](wide, entry) for wide in own):
             message = f'{place[-1]}: "{entry}" does nothing: it is allowed at all times'
             yield _warning((*place, index), message)
-
-
-def _files(section: Filesystem, place: Place) -> Iterator[Problem]:
-    for name in ("allow", "deny"):
-        for index, entry in enumerate(getattr(section, name)):
-            link = next((link for link in _LINKED if f"{entry}/".startswith(link)), None)
-            if link is not None:
-                message = f'{name}: "{entry}" can\'t match where {link[:-1]} is a link to /usr'
-                hint = f'for AWS Lambda write "/usr{entry}"'
-                yield _warning((*place, name, index), message, hint=hint)
 
 
 def _processes(section: Processes, place: Place) -> Iterator[Problem]:
