@@ -6,7 +6,9 @@
 #include "hooks.h"
 
 #include <dirent.h>
+#include <fts.h>
 #include <ftw.h>
+#include <semaphore.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -21,13 +23,31 @@ int tw_open_2(const char *path, int flags);
 int tw_openat_2(int folder, const char *path, int flags);
 int tw_openat2(int folder, const char *path, const struct tw_how *how, size_t size);
 int tw_creat(const char *path, mode_t mode);
+
+/* stream_calls.c */
 FILE *tw_fopen(const char *path, const char *mode);
 FILE *tw_freopen(const char *path, const char *mode, FILE *stream);
+FILE *tw_setmntent(const char *path, const char *mode);
+
+/* later_calls.c */
 int tw_addopen(posix_spawn_file_actions_t *actions, int descriptor, const char *path, int flags, mode_t mode);
 int tw_shm_open(const char *name, int flags, mode_t mode);
 int tw_shm_unlink(const char *name);
+sem_t *tw_sem_open(const char *name, int flags, mode_t mode, unsigned value);
+int tw_sem_unlink(const char *name);
+int tw_utmpname(const char *path);
+FTS *tw_fts_open(char *const *paths, int options, int (*compare)(const FTSENT **, const FTSENT **));
+FILE *tw_io_file_fopen(FILE *stream, const char *path, const char *mode, int is_32);
+FILE *tw_io_file_open(FILE *stream, const char *path, int flags, int mode, int kind, int is_32);
+
+/* Judges without opening what somebody else will open by this path. Returns whether the call must fail, with errno set. */
+bool tw_later_denied(const char *path, int flags);
 
 /* folder_calls.c */
+
+/* A walk goes down by itself: what is denied below its start denies it. Returns whether it must fail, with errno set. */
+bool tw_path_walk_denied(const char *path);
+
 DIR *tw_opendir(const char *path);
 int tw_scandir(const char *path, struct dirent ***names, int (*filter)(const struct dirent *),
                int (*compare)(const struct dirent **, const struct dirent **));
@@ -74,9 +94,8 @@ int tw_lchown(const char *path, uid_t owner, gid_t group);
 int tw_fchown(int descriptor, uid_t owner, gid_t group);
 int tw_fchownat(int folder, const char *path, uid_t owner, gid_t group, int flags);
 
-/* A Unix socket that is made (bind) or connected to; not one without a path. `copy` takes the address that the kernel is
- * to get in its place, and may be `address`; `descriptor`, to be closed after the call, is -1 where there is none. Returns
- * whether the call must fail, with errno set. */
+/* A Unix socket that is made (bind) or connected to; not one without a path. Returns whether the call must fail, with errno
+ * set. */
 bool tw_socket_denied(const struct sockaddr_un *address, socklen_t size, bool makes);
 
 #endif

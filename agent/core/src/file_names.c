@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool add_parts(char output[PATH_MAX], size_t *length, const char *path)
+static bool add_parts(char *output, size_t room, size_t *length, const char *path)
 {
     while (*path != '\0') {
         size_t size = strcspn(path, "/");
@@ -17,7 +17,7 @@ static bool add_parts(char output[PATH_MAX], size_t *length, const char *path)
             while (*length > 0 && output[--*length] != '/')
                 continue;
         } else if (size > 0 && !(size == 1 && path[0] == '.')) {
-            if (*length + size + 2 > PATH_MAX)
+            if (*length + size + 2 > room)
                 return false;
             output[(*length)++] = '/';
             memcpy(output + *length, path, size);
@@ -28,13 +28,13 @@ static bool add_parts(char output[PATH_MAX], size_t *length, const char *path)
     return true;
 }
 
-bool tw_path_lexical(const char *base, const char *path, char output[PATH_MAX])
+bool tw_path_lexical(const char *base, const char *path, char *output, size_t size)
 {
     size_t length = 0;
 
-    if (path[0] != '/' && !add_parts(output, &length, base))
+    if (path[0] != '/' && !add_parts(output, size, &length, base))
         return false;
-    if (!add_parts(output, &length, path))
+    if (!add_parts(output, size, &length, path) || size < 2)
         return false;
     if (length == 0)
         output[length++] = '/';

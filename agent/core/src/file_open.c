@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 
 /* So many links that lead nowhere may follow each other, and so often may a name change while it is looked at. */
-enum { ATTEMPTS = 8 };
+enum { ATTEMPTS = 8, CURRENT_FOLDER = 1024 };
 
 static bool is_temporary(int flags)
 {
@@ -44,21 +44,22 @@ static int close_denied(int descriptor)
 }
 
 /* The path from the root on, unresolved. Returns false where it can't be told, or does not fit. */
-static bool from_root(const struct tw_lookup *lookup, char output[PATH_MAX])
+static bool from_root(const struct tw_lookup *lookup, char *output, size_t size)
 {
-    size_t length = 0, size = strlen(lookup->path);
+    size_t length = 0, given = strnlen(lookup->path, size);
 
     if (lookup->path[0] != '/') {
-        long written = lookup->folder == AT_FDCWD ? syscall(SYS_getcwd, output, PATH_MAX) : -1;
+        long written = lookup->folder == AT_FDCWD ? syscall(SYS_getcwd, output, size) : -1;
 
         if (written < 2 || output[0] != '/')
             return false;
         length = (size_t)written - 1;
         output[length++] = '/';
     }
-    if (size == 0 || length + size >= PATH_MAX)
+    if (given == 0 || length + given >= size)
         return false;
-    memcpy(output + length, lookup->path, size + 1);
+    memcpy(output + length, lookup->path, given);
+    output[length + given] = '\0';
     return true;
 }
 
@@ -88,15 +89,17 @@ static int with_links_judged(int descriptor, const char *path, int flags, bool r
     return descriptor;
 }
 
-/* The usual case: no part of the path is a link. Returns false where another way has to be gone. */
+/* The usual case: no part of the path is a link. Returns false where another way has to be gone. Takes no more of the
+ * stack than the path does: signal handlers open files, too. */
 static bool open_straight(const struct tw_lookup *lookup, int flags, mode_t mode, int *descriptor)
 {
-    char path[PATH_MAX], real[PATH_MAX];
+    const size_t size = strnlen(lookup->path, PATH_MAX) + (lookup->path[0] == '/' ? 2 : CURRENT_FOLDER);
+    char path[size], real[size];
     bool reading = reads_only(flags) && (flags & O_CREAT) == 0;
 
     if (lookup->resolve != 0 || is_temporary(flags) || (flags & (O_ACCMODE | O_TRUNC)) == (O_RDONLY | O_TRUNC))
         return false;
-    if (!from_root(lookup, path) || !tw_path_lexical("/", path, real) || !is_allowed(real, reading))
+    if (!from_root(lookup, path, size) || !tw_path_lexical("/", path, real, size) || !is_allowed(real, reading))
         return false;
     *descriptor = tw_open_how(AT_FDCWD, path, flags & ~O_TRUNC, mode, TW_RESOLVE_NO_SYMLINKS);
     if (*descriptor < 0)
@@ -105,10 +108,11 @@ static bool open_straight(const struct tw_lookup *lookup, int flags, mode_t mode
     return true;
 }
 
-static int open_pinned(const struct tw_lookup *lookup, int flags, mode_t mode, int attempts);
+static int pin(const struct tw_lookup *lookup, int flags, mode_t mode, int attempts, bool *is_new);
 
 /* The name was taken meanwhile, or is that of a link which leads nowhere yet: then the file is made where it leads. */
-static int open_taken(const struct tw_lookup *lookup, const struct tw_entry *entry, int flags, mode_t mode, int attempts)
+static int pin_taken(const struct tw_lookup *lookup, const struct tw_entry *entry, int flags, mode_t mode, int attempts,
+                     bool *is_new)
 {
     char target[PATH_MAX];
     ssize_t length = readlinkat(entry->folder, entry->last, target, sizeof target - 1);
@@ -118,12 +122,12 @@ static int open_taken(const struct tw_lookup *lookup, const struct tw_entry *ent
         return -1;
     }
     if (length <= 0)
-        return open_pinned(lookup, flags, mode, attempts - 1);
+        return pin(lookup, flags, mode, attempts - 1, is_new);
     target[length] = '\0';
-    return open_pinned(&(struct tw_lookup){entry->folder, target, 0}, flags, mode, attempts - 1);
+    return pin(&(struct tw_lookup){entry->folder, target, 0}, flags, mode, attempts - 1, is_new);
 }
 
-static int open_new(const struct tw_lookup *lookup, int flags, mode_t mode, int attempts)
+static int make(const struct tw_lookup *lookup, int flags, mode_t mode, int attempts, bool *is_new)
 {
     struct tw_entry entry;
 
@@ -134,40 +138,64 @@ static int open_new(const struct tw_lookup *lookup, int flags, mode_t mode, int 
     /* Exclusively: what lies there by now is another file than the one that was judged. */
     if (!tw_entry_making_denied(&entry)) {
         descriptor = openat(entry.folder, entry.last, flags | O_EXCL, mode);
+        *is_new = descriptor >= 0;
         if (descriptor < 0 && errno == EEXIST && (flags & O_EXCL) == 0)
-            descriptor = open_taken(lookup, &entry, flags, mode, attempts);
+            descriptor = pin_taken(lookup, &entry, flags, mode, attempts, is_new);
     } else if (errno == EEXIST && (flags & O_EXCL) == 0) {
-        descriptor = open_taken(lookup, &entry, flags, mode, attempts);
+        descriptor = pin_taken(lookup, &entry, flags, mode, attempts, is_new);
     }
     close_denied(entry.folder);
     return descriptor;
 }
 
-static int open_again(const struct tw_file *file, int flags, mode_t mode)
+/* Of a file that is there, what the caller does not want. */
+static bool is_unwanted(const struct tw_file *file, int flags)
 {
-    char link[TW_DESCRIPTOR_LINK];
     struct stat status;
 
-    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) {
         errno = EEXIST;
-    else if (fstat(file->descriptor, &status) == 0 && S_ISLNK(status.st_mode))
-        errno = ELOOP; /* the caller wants no link */
-    else if (!tw_found_denied(file, reads_only(flags))) {
-        tw_descriptor_link(file->descriptor, link);
-        return openat(AT_FDCWD, link, flags & ~O_NOFOLLOW, mode);
+        return true;
     }
-    return -1;
+    if ((flags & O_NOFOLLOW) == 0 || fstat(file->descriptor, &status) != 0 || !S_ISLNK(status.st_mode))
+        return false;
+    errno = ELOOP;
+    return true;
 }
 
-static int open_pinned(const struct tw_lookup *lookup, int flags, mode_t mode, int attempts)
+/* A descriptor of the file: one that pins it, or, where it was made, the one that was asked for. */
+static int pin(const struct tw_lookup *lookup, int flags, mode_t mode, int attempts, bool *is_new)
 {
     struct tw_file file;
 
+    *is_new = false;
     if (!tw_file_find(lookup, flags, &file))
-        return errno == ENOENT && (flags & O_CREAT) != 0 ? open_new(lookup, flags, mode, attempts) : -1;
-    int descriptor = open_again(&file, flags, mode);
+        return errno == ENOENT && (flags & O_CREAT) != 0 ? make(lookup, flags, mode, attempts, is_new) : -1;
+    if (is_unwanted(&file, flags) || tw_found_denied(&file, reads_only(flags)))
+        return close_denied(file.descriptor);
+    return file.descriptor;
+}
 
-    close_denied(file.descriptor);
+int tw_file_pin(const struct tw_lookup *lookup, int flags, mode_t mode)
+{
+    bool is_new;
+    int descriptor = pin(lookup, flags, mode, ATTEMPTS, &is_new);
+
+    return is_new ? tw_descriptor_aside(descriptor) : descriptor;
+}
+
+static int open_pinned(const struct tw_lookup *lookup, int flags, mode_t mode)
+{
+    char link[TW_DESCRIPTOR_LINK];
+    bool is_new;
+    int pinned = pin(lookup, flags, mode, ATTEMPTS, &is_new);
+
+    if (is_new || pinned < 0)
+        return pinned;
+    tw_descriptor_link(pinned, link);
+    int descriptor = openat(AT_FDCWD, link, flags & ~O_NOFOLLOW, mode);
+
+    close_denied(pinned);
     return descriptor;
 }
 
@@ -187,20 +215,25 @@ static void watch(const struct tw_lookup *lookup, int flags)
     }
 }
 
-static int open_enforced(const struct tw_lookup *lookup, int flags, mode_t mode)
+/* Where links have to be followed, so that the path is looked at more than once. */
+static __attribute__((noinline)) int open_copied(const struct tw_lookup *lookup, int flags, mode_t mode)
 {
     char path[PATH_MAX];
     size_t length = strnlen(lookup->path, PATH_MAX);
-    int descriptor, error = errno;
 
     if (length == 0 || length == PATH_MAX)
         return open_really(lookup, flags, mode); /* the kernel refuses it */
     memcpy(path, lookup->path, length);
     path[length] = '\0';
-    const struct tw_lookup own = {lookup->folder, path, lookup->resolve};
+    return open_pinned(&(struct tw_lookup){lookup->folder, path, lookup->resolve}, flags, mode);
+}
 
-    if (!open_straight(&own, flags, mode, &descriptor))
-        descriptor = open_pinned(&own, flags, mode, ATTEMPTS);
+static int open_enforced(const struct tw_lookup *lookup, int flags, mode_t mode)
+{
+    int descriptor, error = errno;
+
+    if (!open_straight(lookup, flags, mode, &descriptor))
+        descriptor = open_copied(lookup, flags, mode);
     if (descriptor >= 0)
         errno = error;
     return descriptor;
@@ -220,8 +253,12 @@ int tw_file_open(const struct tw_lookup *lookup, int flags, mode_t mode)
     enum tw_files state = tw_files_state();
     int descriptor;
 
+    if (lookup->path == NULL) {
+        errno = EFAULT;
+        return -1;
+    }
     /* A mere name gives nothing of a file, and what it is opened by later is judged then. */
-    if (state == TW_FILES_UNJUDGED || lookup->path == NULL || (flags & O_PATH) != 0)
+    if (state == TW_FILES_UNJUDGED || (flags & O_PATH) != 0)
         descriptor = open_really(lookup, flags, mode);
     else
         descriptor = state == TW_FILES_WATCHED ? open_watched(lookup, flags, mode) : open_enforced(lookup, flags, mode);

@@ -65,7 +65,7 @@ static void add_both(struct list *list, const char *path)
 {
     char lexical[PATH_MAX];
 
-    if (path == NULL || path[0] != '/' || !tw_path_lexical("/", path, lexical) || strcmp(lexical, "/") == 0)
+    if (path == NULL || path[0] != '/' || !tw_path_lexical("/", path, lexical, sizeof lexical) || strcmp(lexical, "/") == 0)
         return;
     add(list, lexical);
     add_real(list, lexical);
@@ -148,7 +148,7 @@ bool tw_files_prepare(struct tw_filesystem *section, struct tw_arena *arena, con
         add_both(&list, getenv(variables[i]));
     add_runtime(&list);
     add_named(&list, readable);
-    if (folder != NULL && tw_path_lexical("/", folder, above)) {
+    if (folder != NULL && tw_path_lexical("/", folder, above, sizeof above)) {
         *strrchr(above, '/') = '\0'; /* the agent's folder lies in the function's */
         add_both(&list, above);
     }

@@ -15,8 +15,8 @@ enum tw_files { TW_FILES_UNJUDGED, TW_FILES_WATCHED /* alert: calls go on untouc
 enum tw_files tw_files_state(void);
 
 /* What a path means if none of its parts is a link: absolute, without ".", ".." and repeated slashes. `base` is what a
- * relative path starts from. Returns false when it does not fit. */
-bool tw_path_lexical(const char *base, const char *path, char output[PATH_MAX]);
+ * relative path starts from. Returns false when it does not fit into `size` bytes. */
+bool tw_path_lexical(const char *base, const char *path, char *output, size_t size);
 
 /* "/proc/self/fd/<n>", by which an open file can be named. */
 enum { TW_DESCRIPTOR_LINK = 32 };
@@ -79,6 +79,14 @@ const char *tw_linked_entry(const struct tw_list *deny, int descriptor);
 
 /* open, openat, openat2: `mode` and `resolve` are 0 where not given. */
 int tw_file_open(const struct tw_lookup *lookup, int flags, mode_t mode);
+
+/* Judges what is to be opened through tw_descriptor_link, and makes it if that is asked for. Returns a descriptor that pins
+ * it, or -1. Only for sections that are enforced. */
+int tw_file_pin(const struct tw_lookup *lookup, int flags, mode_t mode);
+
+/* Moves a descriptor that is for our own use out of the way: calls give the lowest free number, and callers count on it.
+ * Not for files that may be locked: closing any descriptor of a file gives up the locks on it. */
+int tw_descriptor_aside(int descriptor);
 
 /* What may be read without being allowed, and the real paths of entries that are links, put into the policy's memory. */
 bool tw_files_prepare(struct tw_filesystem *section, struct tw_arena *arena, const char *folder, const char *readable);

@@ -55,8 +55,7 @@ int tw_scandir(const char *path, struct dirent ***names, filter_function *filter
     return tw_scandirat(AT_FDCWD, path, names, filter, compare);
 }
 
-/* A walk goes down by itself: what is denied below the start denies it. */
-static bool walk_denied(const char *path)
+bool tw_path_walk_denied(const char *path)
 {
     struct tw_file file;
     int error = errno;
@@ -75,12 +74,12 @@ static bool walk_denied(const char *path)
 
 int tw_ftw(const char *path, __ftw_func_t function, int descriptors)
 {
-    return walk_denied(path) ? -1 : TW_REAL(ftw, ftw_function)(path, function, descriptors);
+    return tw_path_walk_denied(path) ? -1 : TW_REAL(ftw, ftw_function)(path, function, descriptors);
 }
 
 int tw_nftw(const char *path, __nftw_func_t function, int descriptors, int flags)
 {
-    return walk_denied(path) ? -1 : TW_REAL(nftw, nftw_function)(path, function, descriptors, flags);
+    return tw_path_walk_denied(path) ? -1 : TW_REAL(nftw, nftw_function)(path, function, descriptors, flags);
 }
 
 enum { LETTERS = 62, MARKS = 6, ATTEMPTS = 62 * 62 };

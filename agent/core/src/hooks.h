@@ -64,6 +64,15 @@ struct link_map;
     CALL(F, posix_spawn_file_actions_addopen, tw_addopen) \
     CALL(F, shm_open, tw_shm_open)                        \
     CALL(F, shm_unlink, tw_shm_unlink)                    \
+    CALL(F, setmntent, tw_setmntent)                      \
+    CALL(F, sem_open, tw_sem_open)                        \
+    CALL(F, sem_unlink, tw_sem_unlink)                    \
+    CALL(F, utmpname, tw_utmpname)                        \
+    CALL(F, utmpxname, tw_utmpname)                       \
+    CALL(F, fts_open, tw_fts_open)                        \
+    CALL(F, fts64_open, tw_fts_open)                      \
+    CALL(F, _IO_file_fopen, tw_io_file_fopen)             \
+    CALL(F, _IO_file_open, tw_io_file_open)               \
     CALL(F, dlopen, tw_dlopen)                            \
     CALL(F, opendir, tw_opendir)                          \
     CALL(F, scandir, tw_scandir)                          \
