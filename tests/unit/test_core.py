@@ -64,6 +64,7 @@ def test_units_on_aarch64(tmp_path: Path) -> None:
     pure = [
         "base64.c",
         "json.c",
+        "lock_filter.c",
         "sha256.c",
         "match.c",
         "judge.c",
@@ -75,7 +76,7 @@ def test_units_on_aarch64(tmp_path: Path) -> None:
         "policy_find.c",
         "policy_values.c",
     ]
-    for name in ("test_codec", "test_policy", "test_judge", "test_judge_sections"):
+    for name in ("test_codec", "test_policy", "test_judge", "test_judge_sections", "test_lock_filter"):
         program = tmp_path / name
         subprocess.run(
             [

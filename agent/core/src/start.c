@@ -3,6 +3,7 @@
 #include "audit.h"
 #include "defender.h"
 #include "hooks.h"
+#include "lock.h"
 #include "main_process.h"
 #include "text.h"
 
@@ -94,7 +95,7 @@ static int enforce(const struct tw_policy *policy, const struct tw_options *opti
         tw_policy_active = policy;
         on_tampering = strongest;
     }
-    tw_audit_first_line(why, policy, "off");
+    tw_audit_first_line(why, policy, tw_lock_install(policy));
     warn_of_mismatch(policy, function, region);
     say(message, size, why, "");
     return enforces ? TW_OK : TW_DISABLED;
