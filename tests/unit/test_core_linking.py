@@ -163,8 +163,13 @@ def test_attempt_without_file(attempt: str, run: Run) -> None:
 
 
 def test_a_second_c_library_goes_around_until_the_next_invocation(run: Run) -> None:
-    """The row of docs/security.md; what happens from the next invocation on is second_library_later."""
-    assert run("now", "second_library", tw_policy("prevent")) == (0, True, [])
+    """The row of docs/security.md; what happens from the next invocation on is second_library_later. A policy that lets
+    some programs start can't have the kernel stop the others."""
+    assert run("now", "second_library", tw_policy("prevent", deny=["touch"])) == (0, True, [])
+
+
+def test_a_second_c_library_stops_at_the_kernel_lock(run: Run) -> None:
+    assert run("now", "second_library", tw_policy("prevent")) == (SYSTEM, False, [])
 
 
 def test_each_script_of_a_chain_has_to_pass(run: Run) -> None:

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "arguments.h"
 #include "by_number.h"
+#include "lock.h"
 #include "process_calls.h"
 #include "program.h"
 
@@ -29,6 +30,14 @@ static bool exec_denied(const struct tw_program_call *call, char *const argv[])
     return true;
 }
 
+/* An exec that the judge let through: it comes back only when it failed. */
+static int exec(const char *path, char *const argv[], char *const envp[])
+{
+    TW_REAL(execve, exec_function)(path, argv, envp);
+    errno = tw_lock_true_error(AT_FDCWD, path, errno);
+    return -1;
+}
+
 int tw_execve(const char *path, char *const argv[], char *const envp[])
 {
     char copy[PATH_MAX];
@@ -39,7 +48,7 @@ int tw_execve(const char *path, char *const argv[], char *const envp[])
     TW_OWN_ARGUMENTS(own, argv, -1);
     if (!tw_path_copy(path, copy) || exec_denied(&call, own))
         return -1;
-    return TW_REAL(execve, exec_function)(copy, own, envp);
+    return exec(copy, own, envp);
 }
 
 int tw_execv(const char *path, char *const argv[])
@@ -71,7 +80,7 @@ static bool try_candidate(const char *path, char *const argv[], char *const envp
 
     if (exec_denied(&call, argv))
         return false;
-    TW_REAL(execve, exec_function)(path, argv, envp);
+    exec(path, argv, envp);
     if (errno == ENOEXEC)
         execute_as_script(path, argv, envp);
     return errno == EACCES || errno == ENOENT || errno == ESTALE || errno == ENOTDIR || errno == ENODEV ||
@@ -165,7 +174,10 @@ int tw_execveat(int folder, const char *path, char *const argv[], char *const en
     TW_OWN_ARGUMENTS(own, argv, -1);
     if (!tw_path_copy(path, copy) || exec_denied(&call, own))
         return -1;
-    return (int)TW_REAL(syscall, tw_syscall_function)(SYS_execveat, folder, (long)copy, (long)own, (long)envp, flags, 0);
+    TW_REAL(syscall, tw_syscall_function)(SYS_execveat, folder, (long)copy, (long)own, (long)envp, flags, 0);
+    if (copy[0] != '\0') /* else the file is there: it is the descriptor's */
+        errno = tw_lock_true_error(folder, copy, errno);
+    return -1;
 }
 
 int tw_fexecve(int descriptor, char *const argv[], char *const envp[])

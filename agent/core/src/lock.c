@@ -5,6 +5,7 @@
 #include "text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -26,9 +27,14 @@ enum { SPECULATION_AS_IT_IS = 1 << 2 }; /* SECCOMP_FILTER_FLAG_SPEC_ALLOW */
 
 static bool refuses_programs;
 
-bool tw_lock_refuses_programs(void)
+int tw_lock_true_error(int folder, const char *path, int error)
 {
-    return refuses_programs;
+    int before = errno;
+
+    if (refuses_programs && error == EACCES && faccessat(folder, path, X_OK, AT_EACCESS) != 0)
+        error = errno;
+    errno = before;
+    return error;
 }
 
 /* Whether a parent's core locked us already, with the same wishes. */

@@ -10,7 +10,8 @@
  * "refused: " and why (nothing was changed). To be called when the hooks are in. */
 const char *tw_lock_install(const struct tw_policy *policy);
 
-/* Whether the kernel answers every start of a program with EACCES, also one of a file that does not exist. */
-bool tw_lock_refuses_programs(void);
+/* The error of an exec that failed: under the lock the kernel says EACCES before it looks whether there is such a file, and
+ * who searches for a program relies on ENOENT. Keeps errno. */
+int tw_lock_true_error(int folder, const char *path, int error);
 
 #endif

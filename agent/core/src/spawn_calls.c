@@ -1,6 +1,7 @@
 /* The hooks of posix_spawn's family. */
 #define _GNU_SOURCE
 #include "arguments.h"
+#include "lock.h"
 #include "process_calls.h"
 #include "program.h"
 
@@ -46,7 +47,7 @@ static int spawn(spawn_function *real, int *child, const char *path, const posix
     TW_OWN_ARGUMENTS(own, argv, EFAULT);
     if (tw_process_denied(&call, (const char *const *)own))
         return EACCES;
-    return real(child, path, actions, attributes, own, envp);
+    return tw_lock_true_error(AT_FDCWD, path, real(child, path, actions, attributes, own, envp));
 }
 
 static int spawn_path(spawn_function *real, int *child, const char *path, const posix_spawn_file_actions_t *actions,
