@@ -284,6 +284,14 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
         section('"dns":{"effect":"alert","allow":{}}'),
         "allow has the wrong type",
     ),
+    "dns-two-final-dots": (
+        section('"dns":{"effect":"alert","allow":["example.com.."]}'),
+        "without one dot it still ends in one, and no name asked for does",
+    ),
+    "filesystem-space-before-slash": (
+        section('"filesystem":{"effect":"alert","deny":["/tmp/a /."]}'),
+        "without what adds nothing it ends in a space",
+    ),
     "filesystem-relative": (
         section('"filesystem":{"effect":"alert","deny":["tmp"]}'),
         "not an absolute path",

@@ -372,7 +372,9 @@ def test_networks_are_read_alike(ask: Judge, text: str) -> None:
 @MANY
 @given(patterns | st.text("*.aAb-_ ", max_size=12) | anything)
 def test_names_are_read_alike(ask: Judge, text: str) -> None:
-    assert ask("name", text=text) == normal(values.name, text)
+    answer = ask("name", text=text)
+    assert answer == normal(values.name, text)
+    assert answer in ("invalid", ask("name", text=answer))
 
 
 @MANY
@@ -381,4 +383,5 @@ def test_paths_are_read_alike(ask: Judge, text: str) -> None:
     answer = ask("path", text=text)
     assert answer == normal(values.path, text)
     if answer != "invalid":
+        assert ask("path", text=answer) == answer
         assert PurePosixPath(answer) == PurePosixPath("/" + text.lstrip("/"))

@@ -19,9 +19,27 @@ def seeds(target: str, cases: Path) -> list[bytes]:
         return [string.encode() for string in strings]
     if target == "fuzz_match":
         return [f"{row['pattern']}\0{row['value']}".encode() for row in patterns]
+    if target == "fuzz_judge":
+        return judged(cases)
     if target == "fuzz_script":
         return [b"#!/bin/sh -e\n", b"#! /usr/bin/env python\n", b"\x7fELF"]
     return [b"curl --password x https://a:b@c/?token=y", b"Authorization: Bearer z"]
+
+
+def judged(cases: Path) -> list[bytes]:
+    """Each entry of the judge's cases with the value that it is compared with."""
+    found = set()
+    for name, fact in (("outbound", "address"), ("names", "name"), ("files", "path")):
+        for row in json.loads((cases / f"{name}.json").read_text("utf-8")):
+            found |= {f"{entry}\0{row['facts'][fact]}" for entry in entries(row["rule"])}
+    return [pair.encode() for pair in sorted(found)]
+
+
+def entries(value: object) -> list[str]:
+    """The strings in the lists of a rule, however deep."""
+    if isinstance(value, dict):
+        return [entry for part in value.values() for entry in entries(part)]
+    return [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
 
 
 def decoded(string: str) -> bytes:

@@ -38,17 +38,19 @@ static size_t space(const unsigned char *at)
     return at[0] == 0xe3 && at[1] == 0x80 && at[2] == 0x80 ? 3 : 0;
 }
 
+static bool ends_in_space(const char *text, size_t length)
+{
+    for (size_t size = 1; size <= 3 && size <= length; size++)
+        if (space((const unsigned char *)text + length - size) == size)
+            return true;
+    return false;
+}
+
 bool tw_is_entry(const char *text)
 {
-    const unsigned char *at = (const unsigned char *)text;
     size_t length = strlen(text);
 
-    if (length == 0 || !tw_is_text(text) || space(at) > 0)
-        return false;
-    for (size_t size = 1; size <= 3 && size <= length; size++)
-        if (space(at + length - size) == size)
-            return false;
-    return true;
+    return length > 0 && tw_is_text(text) && space((const unsigned char *)text) == 0 && !ends_in_space(text, length);
 }
 
 /* Whether all bits behind the first `prefix` are zero. */
@@ -100,7 +102,7 @@ bool tw_is_name(const char *text)
 {
     size_t length = strlen(text);
 
-    if (!tw_is_entry(text))
+    if (!tw_is_entry(text) || strstr(text, "..") != NULL)
         return false;
     if (text[length - 1] == '.')
         length--;
@@ -116,7 +118,7 @@ bool tw_is_name(const char *text)
         bool known = (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') ||
                      (letter != '\0' && strchr("_.*-", letter) != NULL);
 
-        if (!known || (letter == '.' && i + 1 < length && text[i + 1] == '.'))
+        if (!known)
             return false;
     }
     return true;
@@ -172,9 +174,19 @@ static bool has_part(const char *path, const char *part)
     }
 }
 
+/* Where the last part that counts ends: behind it are slashes and parts "." alone. */
+static size_t end_of_parts(const char *path)
+{
+    size_t length = strlen(path);
+
+    while (length > 1 && (path[length - 1] == '/' || (path[length - 1] == '.' && path[length - 2] == '/')))
+        length--;
+    return length;
+}
+
 bool tw_is_path(const char *text)
 {
-    return tw_is_entry(text) && text[0] == '/' && !has_part(text, "..");
+    return tw_is_entry(text) && text[0] == '/' && !has_part(text, "..") && !ends_in_space(text, end_of_parts(text));
 }
 
 bool tw_is_packaged_file(const char *text)

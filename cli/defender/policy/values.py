@@ -118,7 +118,9 @@ def name(value: object) -> str:
         raise ValueError(f"{found!r} is no DNS name: leave out scheme, port and path")
     if not found.isascii():
         raise ValueError(f"{found!r} is not ASCII: write the form that starts with xn--")
-    lower = found.lower().removesuffix(".")
+    lower = found.lower()
+    if ".." not in lower:
+        lower = lower.removesuffix(".")
     lower = re.sub(r"^\*\*+", "*", lower)
     lower = re.sub(r"^(\*\.)(\*\.)+", "*.", lower)
     if not _NAME.fullmatch(lower) or ".." in lower or lower.startswith("."):
@@ -136,7 +138,7 @@ def path(value: object) -> str:
     parts = [part for part in found.split("/") if part not in ("", ".")]
     if ".." in parts:
         raise ValueError(f"{found!r} has a .. in it: write the path that it leads to")
-    return "/" + "/".join(parts)
+    return entry("/" + "/".join(parts))
 
 
 def described(value: object) -> str:
