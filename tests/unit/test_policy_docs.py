@@ -45,8 +45,19 @@ def test_output_is_real(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert printed == wanted
 
 
+def listed(mark: str) -> list[str]:
+    shown = re.search(rf"<!-- {mark} -->\n(.*?)\n\n", PAGE, re.DOTALL)
+    assert shown is not None
+    return re.findall(r"`([^`]+)`", shown[1])
+
+
+def test_readable_paths_are_the_cores() -> None:
+    source = (Path(__file__).parents[2] / "agent" / "core" / "src" / "file_readable.c").read_text("utf-8")
+    table = re.search(r"usual\[\] = \{(.*?)\};", source, re.DOTALL)
+    assert table is not None
+    assert listed("readable") == re.findall(r'"([^"]+)"', table[1])
+
+
 def test_miners_are_the_table() -> None:
     miners = read_miners(resources.miners())
-    shown = re.search(r"<!-- miners -->\n(.*?)\n\n", PAGE, re.DOTALL)
-    assert shown is not None
-    assert re.findall(r"`([^`]+)`", shown[1]) == [*miners.names, *miners.arguments]
+    assert listed("miners") == [*miners.names, *miners.arguments]
