@@ -49,9 +49,9 @@ static void names(void)
           "eight bytes hold seven letters and the end");
     tw_descriptor_link(2147483647, link);
     CHECK(strcmp(link, "/proc/self/fd/2147483647") == 0, "%s", link);
-    int memory = open("/proc/self/maps", O_RDONLY), pipes[2];
+    int memory = open("/proc/self/status", O_RDONLY), pipes[2];
 
-    CHECK(tw_descriptor_path(memory, path) && strcmp(path, "/proc/self/maps") == 0, "%s", path);
+    CHECK(tw_descriptor_path(memory, path) && strcmp(path, "/proc/self/status") == 0, "%s", path);
     close(memory);
     CHECK(pipe(pipes) == 0 && tw_descriptor_path(pipes[0], path) && path[0] != '/', "%s", path);
     close(pipes[0]);
@@ -235,7 +235,7 @@ int main(void)
     opening();
     locks();
     entries();
-    CHECK(pthread_attr_init(&small) == 0 && pthread_attr_setstacksize(&small, 64 * 1024) == 0 &&
+    CHECK(pthread_attr_init(&small) == 0 && pthread_attr_setstacksize(&small, 128 * 1024) == 0 &&
               pthread_create(&thread, &small, on_a_small_stack, NULL) == 0 && pthread_join(thread, NULL) == 0,
           "%s", strerror(errno));
     tw_policy_active = NULL;
