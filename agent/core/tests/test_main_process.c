@@ -30,6 +30,20 @@ static int ended_by_child(void)
     return status;
 }
 
+/* qemu-user makes up a process's own /proc/self/stat, so that its child reads another start than it does itself. */
+static bool is_emulated(void)
+{
+    pid_t parent = getpid();
+    unsigned long long start = tw_process_start(parent);
+    pid_t child = fork();
+    int status = 0;
+
+    if (child == 0)
+        _exit(tw_process_start(parent) != start);
+    waitpid(child, &status, 0);
+    return status != 0;
+}
+
 int main(void)
 {
     unsigned long long start = tw_process_start(getpid());
@@ -50,6 +64,10 @@ int main(void)
     close(pipes[1]);
     waitpid(child, NULL, 0);
     CHECK(tw_process_start(child) == 0, "no such process");
+    if (is_emulated()) {
+        puts("main_process: the emulator hides when a process started; ending it from a child is not tested here");
+        return test_end("main_process");
+    }
     int status = ended_by_child();
 
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "ended with %x", (unsigned)status);
