@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import struct
 import sys
 from pathlib import Path
 
@@ -13,17 +14,16 @@ def seeds(target: str, cases: Path) -> list[bytes]:
         json.loads(path.read_text("utf-8"))["tw_policy"] for path in sorted(cases.glob("tw_policy/*/*.json"))
     ]
     patterns = json.loads((cases / "patterns.json").read_text("utf-8"))
-    if target == "fuzz_policy":
-        return [document for document in map(decoded, strings) if document]
-    if target == "fuzz_base64":
-        return [string.encode() for string in strings]
-    if target == "fuzz_match":
-        return [f"{row['pattern']}\0{row['value']}".encode() for row in patterns]
-    if target == "fuzz_judge":
-        return judged(cases)
-    if target == "fuzz_script":
-        return [b"#!/bin/sh -e\n", b"#! /usr/bin/env python\n", b"\x7fELF"]
-    return [b"curl --password x https://a:b@c/?token=y", b"Authorization: Bearer z"]
+    return {
+        "fuzz_policy": [document for document in map(decoded, strings) if document],
+        "fuzz_base64": [string.encode() for string in strings],
+        "fuzz_match": [f"{row['pattern']}\0{row['value']}".encode() for row in patterns],
+        "fuzz_judge": judged(cases),
+        "fuzz_elf": [dynamic_object(b"x"), dynamic_object(b"libc.so.6")],
+        "fuzz_paths": [b"\xff/var/task\0../x//y/./z", b"\x02/\0/a/b", b"\x10\0/..", b"\x04/a/b\0../../../d"],
+        "fuzz_script": [b"#!/bin/sh -e\n", b"#! /usr/bin/env python\n", b"\x7fELF"],
+        "fuzz_scrub": [b"curl --password x https://a:b@c/?token=y", b"Authorization: Bearer z"],
+    }[target]
 
 
 def judged(cases: Path) -> list[bytes]:
@@ -40,6 +40,36 @@ def entries(value: object) -> list[str]:
     if isinstance(value, dict):
         return [entry for part in value.values() for entry in entries(part)]
     return [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
+
+
+def dynamic_object(soname: bytes) -> bytes:
+    """What lies behind the headers of an object (176 bytes) that needs `open` and defines `connect`."""
+    names = b"\0open\0connect\0" + soname + b"\0"
+    start = 176
+    strings = start + 9 * 16
+    symbols = strings + (len(names) + 7) // 8 * 8
+    hashes = symbols + 3 * 24
+    slots = hashes + 8 * 4 + 8
+    # DT_STRTAB, DT_STRSZ, DT_SYMTAB, DT_SONAME, DT_GNU_HASH, DT_JMPREL, DT_PLTRELSZ, DT_PLTREL (RELA), DT_NULL.
+    entries = [(5, strings), (10, len(names)), (6, symbols), (14, 14), (0x6FFFFEF5, hashes), (23, slots + 8)]
+    entries += [(2, 24), (20, 7), (0, 0)]
+    dynamic = b"".join(struct.pack("<QQ", *entry) for entry in entries)
+    table = struct.pack("<IBBHQQ", 0, 0, 0, 0, 0, 0) + struct.pack("<IBBHQQ", 1, 0x12, 0, 0, 0, 0)
+    table += struct.pack("<IBBHQQ", 6, 0x12, 0, 1, 64, 8)
+    # One bucket, which begins at symbol 2, a filter of one word, and a chain of one.
+    buckets = struct.pack("<IIIIQII", 1, 2, 1, 0, 0xFFFFFFFFFFFFFFFF, 2, elf_hash(b"connect") | 1)
+    slot = struct.pack("<QQQq", 0x1234, slots, 1 << 32 | 7, 0)
+    return (
+        dynamic + names.ljust(symbols - strings, b"\0") + table + buckets.ljust(slots - hashes, b"\0") + slot
+    )
+
+
+def elf_hash(name: bytes) -> int:
+    """The hash of DT_GNU_HASH."""
+    value = 5381
+    for byte in name:
+        value = (value * 33 + byte) & 0xFFFFFFFF
+    return value
 
 
 def decoded(string: str) -> bytes:

@@ -165,10 +165,11 @@ static void *hook_named(const struct hooking *hooking, const char *name)
 
 static void *hook_for(const struct hooking *hooking, const struct tw_object *object, size_t number)
 {
-    const ElfW(Sym) *symbol = &object->symbols[number];
+    const ElfW(Sym) *symbol = number < object->symbols_size ? &object->symbols[number] : NULL;
+    const char *name = symbol == NULL ? NULL : tw_object_name(object, symbol);
 
     /* A function of the object's own that only has the same name stays what it is. */
-    return symbol->st_shndx == SHN_UNDEF ? hook_named(hooking, object->strings + symbol->st_name) : NULL;
+    return name != NULL && symbol->st_shndx == SHN_UNDEF ? hook_named(hooking, name) : NULL;
 }
 
 /* Which of the object's symbols are hooked. Most objects use none, and need no further look. */
@@ -202,7 +203,8 @@ static bool hook_pointer(struct hooking *hooking, const struct tw_object *object
     uintptr_t place = object->base + relocation->r_offset;
     void *hook = hook_for(hooking, object, ELF64_R_SYM(relocation->r_info));
 
-    if (hook == NULL || !tw_object_holds(object, place, PT_LOAD, PF_W))
+    if (hook == NULL || place % sizeof place != 0 || !tw_object_holds(object, place, PT_LOAD, PF_W) ||
+        !tw_object_holds(object, place + sizeof place - 1, PT_LOAD, PF_W))
         return true;
     _Atomic(uintptr_t) *word = (_Atomic(uintptr_t) *)place;
     uintptr_t value = atomic_load(word);
