@@ -2,6 +2,7 @@
 #include "by_number.h"
 
 #include "file_calls.h"
+#include "network_calls.h"
 #include "process_calls.h"
 
 #include <fcntl.h>
@@ -10,6 +11,9 @@
 /* Not in glibc's headers everywhere. */
 #ifndef SYS_openat2
 #define SYS_openat2 437
+#endif
+#ifndef SYS_pwritev2
+#define SYS_pwritev2 (SYS_write == 1 ? 328 : 287)
 #endif
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
@@ -33,6 +37,19 @@
     CALL(SYS_fchmodat2, tw_fchmodat((int)a, (const char *)b, (mode_t)c, (int)d))                                           \
     CALL(SYS_fchown, tw_fchown((int)a, (uid_t)b, (gid_t)c))                                                                \
     CALL(SYS_fchownat, tw_fchownat((int)a, (const char *)b, (uid_t)c, (gid_t)d, (int)e))
+
+#define NETWORK(CALL)                                                                                                      \
+    CALL(SYS_connect, tw_connect((int)a, (const struct sockaddr *)b, (socklen_t)c))                                        \
+    CALL(SYS_bind, tw_bind((int)a, (const struct sockaddr *)b, (socklen_t)c))                                              \
+    CALL(SYS_listen, tw_listen((int)a, (int)b))                                                                            \
+    CALL(SYS_sendto, tw_sendto((int)a, (const void *)b, (size_t)c, (int)d, (const struct sockaddr *)e, (socklen_t)f))      \
+    CALL(SYS_sendmsg, tw_sendmsg((int)a, (const struct msghdr *)b, (int)c))                                                \
+    CALL(SYS_sendmmsg, tw_sendmmsg((int)a, (struct mmsghdr *)b, (unsigned)c, (int)d))                                      \
+    CALL(SYS_write, tw_write((int)a, (const void *)b, (size_t)c))                                                          \
+    CALL(SYS_writev, tw_writev((int)a, (const struct iovec *)b, (int)c))                                                   \
+    CALL(SYS_pwritev2, tw_pwritev2((int)a, (const struct iovec *)b, (int)c, (off_t)d, (int)f))                             \
+    CALL(SYS_sendfile, tw_sendfile((int)a, (int)b, (off_t *)c, (size_t)d))                                                 \
+    CALL(SYS_splice, tw_splice((int)a, (off_t *)b, (int)c, (off_t *)d, (size_t)e, (unsigned)f))
 
 #ifdef SYS_renameat
 #define RENAMEAT(CALL) CALL(SYS_renameat, tw_renameat((int)a, (const char *)b, (int)c, (const char *)d))
@@ -59,7 +76,7 @@
 #define OLDER(CALL)
 #endif
 
-#define JUDGED(CALL) COMMON(CALL) RENAMEAT(CALL) OLDER(CALL)
+#define JUDGED(CALL) COMMON(CALL) NETWORK(CALL) RENAMEAT(CALL) OLDER(CALL)
 
 #define CASE(number, call) \
     case number:           \

@@ -2,9 +2,11 @@
 #include "hooks.h"
 
 #include "by_number.h"
+#include "dns_calls.h"
 #include "elf_hooks.h"
 #include "file_calls.h"
 #include "loader_calls.h"
+#include "network_calls.h"
 #include "process_calls.h"
 
 #include <dlfcn.h>

@@ -124,7 +124,56 @@ struct link_map;
     CALL(F, fchown, tw_fchown)                            \
     CALL(F, fchownat, tw_fchownat)
 
-#define TW_CALLS(CALL) TW_COMMON_CALLS(CALL) TW_PROCESS_CALLS(CALL) TW_FILE_CALLS(CALL)
+#define TW_NETWORK_CALLS(CALL)               \
+    CALL(N | D | F, connect, tw_connect)     \
+    CALL(N | D | F, __connect, tw_connect)   \
+    CALL(N | F, bind, tw_bind)               \
+    CALL(N, listen, tw_listen)               \
+    CALL(N | D | F, sendto, tw_sendto)       \
+    CALL(N | D | F, sendmsg, tw_sendmsg)     \
+    CALL(N | D | F, __sendmsg, tw_sendmsg)   \
+    CALL(N | D | F, sendmmsg, tw_sendmmsg)   \
+    CALL(N | D | F, __sendmmsg, tw_sendmmsg) \
+    CALL(D, send, tw_send)                   \
+    CALL(D, __send, tw_send)                 \
+    CALL(D, write, tw_write)                 \
+    CALL(D, __write, tw_write)               \
+    CALL(D, writev, tw_writev)               \
+    CALL(D, pwritev2, tw_pwritev2)           \
+    CALL(D, pwritev64v2, tw_pwritev2)        \
+    CALL(D, sendfile, tw_sendfile)           \
+    CALL(D, sendfile64, tw_sendfile)         \
+    CALL(D, splice, tw_splice)
+
+/* Before glibc 2.34 the resolver's calls have the names with two lines in front. */
+#define TW_DNS_CALLS(CALL)                             \
+    CALL(N | D, getaddrinfo, tw_getaddrinfo)           \
+    CALL(D, getaddrinfo_a, tw_getaddrinfo_a)           \
+    CALL(N | D, gethostbyname, tw_gethostbyname)       \
+    CALL(N | D, gethostbyname2, tw_gethostbyname2)     \
+    CALL(N | D, gethostbyname_r, tw_gethostbyname_r)   \
+    CALL(N | D, gethostbyname2_r, tw_gethostbyname2_r) \
+    CALL(D, gethostbyaddr, tw_gethostbyaddr)           \
+    CALL(D, gethostbyaddr_r, tw_gethostbyaddr_r)       \
+    CALL(D, getnameinfo, tw_getnameinfo)               \
+    CALL(D, res_query, tw_res_query)                   \
+    CALL(D, __res_query, tw_res_query)                 \
+    CALL(D, res_search, tw_res_search)                 \
+    CALL(D, __res_search, tw_res_search)               \
+    CALL(D, res_querydomain, tw_res_querydomain)       \
+    CALL(D, __res_querydomain, tw_res_querydomain)     \
+    CALL(D, res_nquery, tw_res_nquery)                 \
+    CALL(D, __res_nquery, tw_res_nquery)               \
+    CALL(D, res_nsearch, tw_res_nsearch)               \
+    CALL(D, __res_nsearch, tw_res_nsearch)             \
+    CALL(D, res_nquerydomain, tw_res_nquerydomain)     \
+    CALL(D, __res_nquerydomain, tw_res_nquerydomain)   \
+    CALL(D, res_send, tw_res_send)                     \
+    CALL(D, __res_send, tw_res_send)                   \
+    CALL(D, res_nsend, tw_res_nsend)                   \
+    CALL(D, __res_nsend, tw_res_nsend)
+
+#define TW_CALLS(CALL) TW_COMMON_CALLS(CALL) TW_PROCESS_CALLS(CALL) TW_FILE_CALLS(CALL) TW_NETWORK_CALLS(CALL) TW_DNS_CALLS(CALL)
 
 #define TW_CALL_NUMBER(need, name, hook) TW_CALL_##name,
 enum tw_call { TW_CALLS(TW_CALL_NUMBER) TW_CALL_COUNT };

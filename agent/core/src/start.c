@@ -2,9 +2,12 @@
 #include "agent_memory.h"
 #include "audit.h"
 #include "defender.h"
+#include "dns_sends.h"
 #include "hooks.h"
 #include "lock.h"
 #include "main_process.h"
+#include "platform.h"
+#include "resolved.h"
 #include "text.h"
 
 #include <stdatomic.h>
@@ -65,6 +68,17 @@ enum tw_effect tw_policy_strongest(const struct tw_policy *policy)
     return found;
 }
 
+/* What the sections network and dns go by beside the policy. */
+static void note_network(const struct tw_policy *policy)
+{
+    if (policy->network.effect == TW_EFFECT_DISABLE && policy->dns.effect == TW_EFFECT_DISABLE)
+        return;
+    tw_platform_note(policy);
+    tw_resolved_open();
+    if (policy->dns.effect != TW_EFFECT_DISABLE)
+        tw_dns_sends_open();
+}
+
 static int enforce(const struct tw_policy *policy, const struct tw_options *options, char *message, size_t size)
 {
     const char *function = getenv("AWS_LAMBDA_FUNCTION_NAME"), *region = getenv("AWS_REGION");
@@ -87,6 +101,7 @@ static int enforce(const struct tw_policy *policy, const struct tw_options *opti
     }
     if (enforces) {
         tw_main_process_note();
+        note_network(policy);
         tw_agent_memory_note();
         if (!tw_hooks_install(policy)) {
             say(message, size, "the C library's calls can't be hooked here", "");
