@@ -63,7 +63,7 @@ static bool is_restored(const struct hooking *hooking, uintptr_t address)
 /* Before glibc 2.34 some calls stood in libraries beside libc. */
 static bool is_c_library(const struct tw_object *object)
 {
-    static const char *const names[] = {"libc.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1"};
+    static const char *const names[] = {"libc.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "libresolv.so.2"};
 
     for (size_t i = 0; object->soname != NULL && i < sizeof names / sizeof *names; i++)
         if (strcmp(object->soname, names[i]) == 0)

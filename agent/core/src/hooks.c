@@ -27,21 +27,33 @@ void *tw_reals[TW_CALL_COUNT];
 static struct tw_hook table[TW_CALL_COUNT];
 static size_t table_count;
 
-/* libc's own functions, before its table of symbols is changed: from then on look-ups find the hooks. Before glibc
- * 2.34 the dynamic linker's calls stood in a library of their own, which libc's handle does not search. */
-static bool find_reals(void)
+static void find_in(void *library)
 {
-    static const char *const libraries[] = {"libc.so.6", "libdl.so.2", "librt.so.1"};
+    for (size_t number = 0; number < TW_CALL_COUNT; number++)
+        if (tw_reals[number] == NULL)
+            tw_reals[number] = dlsym(library, calls[number].hook.name);
+}
+
+/* libc's own functions, before its table of symbols is changed: from then on look-ups find the hooks. Before glibc
+ * 2.34 the dynamic linker's calls and the resolver's stood in libraries of their own, which libc's handle does not search.
+ * The resolver is loaded where it is judged: it would come without hooks later. */
+static bool find_reals(unsigned needed)
+{
+    static const char *const libraries[] = {"libc.so.6", "libdl.so.2", "librt.so.1", "libresolv.so.2"};
 
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
         void *library = dlopen(libraries[i], RTLD_LAZY | RTLD_NOLOAD);
 
         if (library == NULL)
             continue;
-        for (size_t number = 0; number < TW_CALL_COUNT; number++)
-            if (tw_reals[number] == NULL)
-                tw_reals[number] = dlsym(library, calls[number].hook.name);
+        find_in(library);
         dlclose(library);
+    }
+    if ((needed & D) != 0 && tw_reals[TW_CALL_res_query] == NULL && tw_reals[TW_CALL___res_query] == NULL) {
+        void *library = dlopen("libresolv.so.2", RTLD_LAZY); /* and kept */
+
+        if (library != NULL)
+            find_in(library);
     }
     dlerror(); /* names that this libc lacks are no error of the caller's */
     return tw_reals[TW_CALL_execve] != NULL && tw_reals[TW_CALL_syscall] != NULL;
@@ -58,7 +70,7 @@ bool tw_hooks_install(const struct tw_policy *policy)
 {
     unsigned needed = needs(policy);
 
-    if (!find_reals())
+    if (!find_reals(needed))
         return false;
     for (size_t number = 0; number < TW_CALL_COUNT; number++)
         if ((calls[number].need & needed) != 0)

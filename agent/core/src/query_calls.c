@@ -16,8 +16,9 @@ typedef int nquery_function(struct __res_state *, const char *, int, int, unsign
 typedef int ndomain_function(struct __res_state *, const char *, const char *, int, int, unsigned char *, int);
 typedef int nsend_function(struct __res_state *, const unsigned char *, int, unsigned char *, int);
 
-/* Before glibc 2.34 they had other names. */
-#define RESOLVER(name, type) (TW_REAL(name, type) != NULL ? TW_REAL(name, type) : TW_REAL(__##name, type))
+/* Before glibc 2.34 they had other names, and old headers have macros for these: so they are pasted, not expanded. */
+#define RESOLVER(name, type) \
+    ((type *)(tw_reals[TW_CALL_##name] != NULL ? tw_reals[TW_CALL_##name] : tw_reals[TW_CALL___##name]))
 
 /* As in lookup_calls.c; then what the answer says is noted. */
 #define RESOLVE(question, answer, size, call)                                       \

@@ -588,7 +588,8 @@ int main(int count, char **values)
 
         if (child == 0)
             exit(run(values[1], i == 0 ? "prevent" : "alert"));
-        failed |= waitpid(child, &status, 0) != child || status != 0;
+        CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status), "it ended with %x", (unsigned)status);
+        failed |= status;
         fflush(stdout);
     }
     for (size_t i = 0; i < ATTEMPTS; i++)
