@@ -1,5 +1,6 @@
 #include "audit.h"
 
+#include "agent_pages.h"
 #include "defender.h"
 #include "error_stream.h"
 #include "text.h"
@@ -57,6 +58,7 @@ bool tw_audit_open(const struct tw_audit_identity *identity)
     void *memory = mmap(NULL, sizeof(struct ring), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     audit.ring = memory == MAP_FAILED ? NULL : memory;
+    tw_agent_pages_add(audit.ring, sizeof(struct ring));
     return audit.ring != NULL;
 }
 

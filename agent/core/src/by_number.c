@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "by_number.h"
 
+#include "agent_calls.h"
 #include "file_calls.h"
 #include "network_calls.h"
 #include "process_calls.h"
@@ -83,10 +84,19 @@
         return call;
 #define LABEL(number, call) case number:
 
+/* The agent's own matters: these go to the kernel as they are, or not at all. */
+#define BARE_LABEL(number) case number:
+
 static __attribute__((noinline)) long judged(long number, long a, long b, long c, long d, long e, long f)
 {
     switch (number) {
         JUDGED(CASE)
+        TW_REACH_NUMBERS(BARE_LABEL)
+        return tw_agent_reach_denied(number) ? -1 : TW_REAL(syscall, tw_syscall_function)(number, a, b, c, d, e, f);
+        TW_PAGES_NUMBERS(BARE_LABEL)
+        if (tw_agent_pages_denied(number, a, b, c, d, e))
+            return -1;
+        __attribute__((fallthrough));
     default:
         return TW_REAL(syscall, tw_syscall_function)(number, a, b, c, d, e, f);
     }
@@ -98,6 +108,8 @@ long tw_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
     switch (number) {
         JUDGED(LABEL)
+        TW_REACH_NUMBERS(BARE_LABEL)
+        TW_PAGES_NUMBERS(BARE_LABEL)
         __attribute__((musttail)) return judged(number, a, b, c, d, e, f);
     default:
         __attribute__((musttail)) return TW_REAL(syscall, tw_syscall_function)(number, a, b, c, d, e, f);

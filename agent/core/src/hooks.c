@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "hooks.h"
 
+#include "agent_calls.h"
 #include "by_number.h"
 #include "dns_calls.h"
 #include "elf_hooks.h"

@@ -173,7 +173,35 @@ struct link_map;
     CALL(D, res_nsend, tw_res_nsend)                   \
     CALL(D, __res_nsend, tw_res_nsend)
 
-#define TW_CALLS(CALL) TW_COMMON_CALLS(CALL) TW_PROCESS_CALLS(CALL) TW_FILE_CALLS(CALL) TW_NETWORK_CALLS(CALL) TW_DNS_CALLS(CALL)
+#define TW_AGENT_CALLS(CALL)                           \
+    CALL(ANY, ptrace, tw_ptrace)                       \
+    CALL(ANY, process_vm_writev, tw_process_vm_writev) \
+    CALL(ANY, pidfd_getfd, tw_pidfd_getfd)             \
+    CALL(ANY, open_by_handle_at, tw_open_by_handle_at) \
+    CALL(ANY, mount, tw_mount)                         \
+    CALL(ANY, chroot, tw_chroot)                       \
+    CALL(ANY, setns, tw_setns)                         \
+    CALL(ANY, open_tree, tw_open_tree)                 \
+    CALL(ANY, move_mount, tw_move_mount)               \
+    CALL(ANY, fsmount, tw_fsmount)                     \
+    CALL(ANY, mmap, tw_mmap)                           \
+    CALL(ANY, mmap64, tw_mmap)                         \
+    CALL(ANY, __mmap, tw_mmap)                         \
+    CALL(ANY, mremap, tw_mremap)                       \
+    CALL(ANY, munmap, tw_munmap)                       \
+    CALL(ANY, __munmap, tw_munmap)                     \
+    CALL(ANY, mprotect, tw_mprotect)                   \
+    CALL(ANY, __mprotect, tw_mprotect)                 \
+    CALL(ANY, pkey_mprotect, tw_pkey_mprotect)         \
+    CALL(ANY, madvise, tw_madvise)                     \
+    CALL(ANY, __madvise, tw_madvise)                   \
+    CALL(ANY, process_madvise, tw_process_madvise)     \
+    CALL(ANY, remap_file_pages, tw_remap_file_pages)   \
+    CALL(ANY, shmat, tw_shmat)
+
+#define TW_CALLS(CALL)                                                                                                    \
+    TW_COMMON_CALLS(CALL) TW_PROCESS_CALLS(CALL) TW_FILE_CALLS(CALL) TW_NETWORK_CALLS(CALL) TW_DNS_CALLS(CALL)            \
+    TW_AGENT_CALLS(CALL)
 
 #define TW_CALL_NUMBER(need, name, hook) TW_CALL_##name,
 enum tw_call { TW_CALLS(TW_CALL_NUMBER) TW_CALL_COUNT };

@@ -1,4 +1,5 @@
 /* Where the policy comes from: TW_POLICY, the file in the package that it names, or the baked file. */
+#include "agent_pages.h"
 #include "defender.h"
 #include "files.h"
 #include "policy.h"
@@ -170,6 +171,8 @@ static bool seal(const struct tw_arena *arena)
         munmap(copy, TW_POLICY_MEMORY);
         return false;
     }
+    tw_agent_pages_add(copy, TW_POLICY_MEMORY);
+    tw_agent_pages_add(arena->memory, TW_POLICY_MEMORY);
     kept.memory = arena->memory;
     kept.copy = copy;
     kept.used = arena->used;

@@ -56,6 +56,7 @@ int system(const char *command)
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -357,6 +358,26 @@ static int restored_pointer(void)
     return system(command);
 }
 
+/* By the instruction itself: libc's function is hooked, and leaves these pages alone. */
+static long open_pages(void *start)
+{
+#if defined(__x86_64__)
+    long result;
+
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"((long)SYS_mprotect), "D"(start), "S"((long)POLICY_MEMORY), "d"((long)(PROT_READ | PROT_WRITE))
+                     : "rcx", "r11", "memory");
+    return result;
+#else
+    register long x8 __asm__("x8") = SYS_mprotect, x0 __asm__("x0") = (long)start, x1 __asm__("x1") = POLICY_MEMORY;
+    register long x2 __asm__("x2") = PROT_READ | PROT_WRITE;
+
+    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
+    return x0;
+#endif
+}
+
 /* Changes the effect in the mappings that hold the rule, the policy and its copy: those that `which` has a bit for. */
 static int change_policy(unsigned which)
 {
@@ -373,7 +394,7 @@ static int change_policy(unsigned which)
     for (unsigned long i = 0; i < found; i++) {
         int *word = (int *)all[i][0];
 
-        if ((which >> i & 1) == 0 || mprotect(word, POLICY_MEMORY, PROT_READ | PROT_WRITE) != 0)
+        if ((which >> i & 1) == 0 || open_pages(word) != 0)
             continue;
         /* The section begins with its effect and two switches. */
         for (size_t at = 0; at < 64 && changed < i + 1; at++)
