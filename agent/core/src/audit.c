@@ -32,8 +32,16 @@ static struct {
     struct ring *ring;
     pid_t main_process;
     _Atomic unsigned long invocation_first; /* the ring's `next` when the invocation began */
-    char function[TW_AUDIT_TEXT], region[64], provider[16], rule[TW_AUDIT_TEXT], runtime[64], request[128];
+    char function[TW_AUDIT_TEXT], region[64], provider[16], rule[TW_AUDIT_TEXT], runtime[64];
 } audit;
+
+/* The request id, which threads read while the next invocation begins: words, in places that are written in turn. */
+enum { REQUEST = 128, REQUEST_WORDS = REQUEST / sizeof(unsigned long), REQUESTS = 8 };
+
+static struct {
+    _Atomic unsigned long words[REQUESTS][REQUEST_WORDS];
+    _Atomic unsigned current;
+} requests;
 
 static const char *const effects[] = {"disable", "alert", "prevent", "block"};
 
@@ -188,12 +196,43 @@ static bool is_repeat(unsigned long key, pid_t process)
     return false;
 }
 
+static void read_request(char output[REQUEST])
+{
+    const _Atomic unsigned long *words = requests.words[atomic_load(&requests.current) % REQUESTS];
+
+    for (size_t i = 0; i < REQUEST_WORDS; i++) {
+        unsigned long word = atomic_load_explicit(&words[i], memory_order_relaxed);
+
+        memcpy(output + i * sizeof word, &word, sizeof word);
+    }
+    output[REQUEST - 1] = '\0';
+}
+
+static void write_request(const char *id)
+{
+    char text[REQUEST];
+    unsigned next = atomic_load(&requests.current) + 1;
+
+    memset(text, 0, sizeof text);
+    copy(text, sizeof text, id);
+    for (size_t i = 0; i < REQUEST_WORDS; i++) {
+        unsigned long word;
+
+        memcpy(&word, text + i * sizeof word, sizeof word);
+        atomic_store_explicit(&requests.words[next % REQUESTS][i], word, memory_order_relaxed);
+    }
+    atomic_store(&requests.current, next);
+}
+
 static const char *const types[] = {"processes", "network", "filesystem"};
 
 /* What stands in every audit, from its time to its version. */
 static void begin_audit(struct tw_text *text, enum tw_audit_type type, const char *attack, const char *effect,
                         const char *severity, const char *why)
 {
+    char request[REQUEST];
+
+    read_request(request);
     begin_line(text, types[type]);
     tw_text_field(text, "attackType", attack, TW_AUDIT_TEXT);
     tw_text_field(text, "effect", effect, TW_AUDIT_TEXT);
@@ -201,7 +240,7 @@ static void begin_audit(struct tw_text *text, enum tw_audit_type type, const cha
     tw_text_field(text, "ruleName", audit.rule, TW_AUDIT_TEXT);
     tw_text_field(text, "msg", why, TW_AUDIT_TEXT);
     tw_text_field(text, "function", given(audit.function), TW_AUDIT_TEXT);
-    tw_text_field(text, "requestID", given(audit.request), TW_AUDIT_TEXT);
+    tw_text_field(text, "requestID", given(request), TW_AUDIT_TEXT);
     tw_text_field(text, "region", given(audit.region), TW_AUDIT_TEXT);
     tw_text_field(text, "provider", audit.provider, TW_AUDIT_TEXT);
     tw_text_field(text, "runtime", given(audit.runtime), TW_AUDIT_TEXT);
@@ -290,7 +329,7 @@ void tw_audit_tampering(const char *what, enum tw_effect effect)
 
 void tw_audit_invocation_begin(const char *request_id)
 {
-    copy(audit.request, sizeof audit.request, request_id);
+    write_request(request_id);
     if (audit.ring != NULL)
         atomic_store(&audit.invocation_first, atomic_load(&audit.ring->next));
 }
@@ -315,10 +354,12 @@ void tw_audit_invocation_end(void)
         return;
     unsigned long next = atomic_load(&audit.ring->next), first = atomic_load(&audit.invocation_first);
 
-    if (next == first)
+    if (next == 0)
         return;
-    emit_pending();
-    for (unsigned long number = next - first > TW_AUDIT_RING ? next - TW_AUDIT_RING : first; number < next; number++) {
+    if (next != first)
+        emit_pending();
+    /* Older ones as well: another thread may have counted one after the last look. */
+    for (unsigned long number = next > TW_AUDIT_RING ? next - TW_AUDIT_RING : 0; number < next; number++) {
         struct slot *slot = &audit.ring->slots[number % TW_AUDIT_RING];
         unsigned count = atomic_exchange(&slot->count, 1);
 

@@ -35,7 +35,7 @@
     CALL(SYS_truncate, tw_truncate((const char *)a, (off_t)b))                                                             \
     CALL(SYS_fchmod, tw_fchmod((int)a, (mode_t)b))                                                                         \
     CALL(SYS_fchmodat, tw_fchmodat((int)a, (const char *)b, (mode_t)c, 0))                                                 \
-    CALL(SYS_fchmodat2, tw_fchmodat((int)a, (const char *)b, (mode_t)c, (int)d))                                           \
+    CALL(SYS_fchmodat2, tw_fchmodat2((int)a, (const char *)b, (mode_t)c, (int)d))                                           \
     CALL(SYS_fchown, tw_fchown((int)a, (uid_t)b, (gid_t)c))                                                                \
     CALL(SYS_fchownat, tw_fchownat((int)a, (const char *)b, (uid_t)c, (gid_t)d, (int)e))
 

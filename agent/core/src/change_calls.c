@@ -12,6 +12,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Not in glibc's headers everywhere. */
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
+
 /* A file that a call is about, judged. */
 struct subject {
     struct tw_file file;
@@ -35,7 +40,7 @@ static bool admit(struct subject *subject, int folder, const char *path, bool fo
     int error = errno;
 
     subject->is_pinned = false;
-    if (state == TW_FILES_UNJUDGED || path == NULL)
+    if (state == TW_FILES_UNJUDGED || tw_is_no_address(path))
         return true;
     if (!tw_file_find(&(struct tw_lookup){folder, path, 0}, follows ? 0 : O_NOFOLLOW, &subject->file)) {
         if (state == TW_FILES_ENFORCED)
@@ -61,6 +66,25 @@ static bool admit(struct subject *subject, int folder, const char *path, bool fo
     release(&subject);                                    \
     return result
 
+/* A file that is open already: it may be one that could only be read. */
+static bool open_file_denied(int descriptor)
+{
+    struct tw_file file = {.descriptor = descriptor};
+    int error = errno;
+
+    if (tw_files_state() == TW_FILES_UNJUDGED)
+        return false;
+    file.is_named = tw_descriptor_path(descriptor, file.path);
+    errno = error;
+    return file.is_named && tw_found_denied(&file, false);
+}
+
+/* Whether the folder's descriptor itself is meant. */
+static bool is_empty(const char *path, int flags)
+{
+    return (flags & AT_EMPTY_PATH) != 0 && !tw_is_no_address(path) && path[0] == '\0';
+}
+
 int tw_truncate(const char *path, off_t size)
 {
     ON_FILE(AT_FDCWD, path, true, truncate(subject.link, size), truncate(path, size));
@@ -85,6 +109,16 @@ int tw_fchmodat(int folder, const char *path, mode_t mode, int flags)
     ON_FILE(folder, path, flags == 0, chmod(subject.link, mode), real(folder, path, mode, flags));
 }
 
+/* Its flags are the kernel's (Linux 6.6), and not what libc makes of them. */
+int tw_fchmodat2(int folder, const char *path, mode_t mode, int flags)
+{
+    if (is_empty(path, flags))
+        return open_file_denied(folder) ? -1 : (int)syscall(SYS_fchmodat2, folder, path, mode, flags);
+    ON_FILE(folder, path, (flags & AT_SYMLINK_NOFOLLOW) == 0,
+            (int)syscall(SYS_fchmodat2, subject.file.descriptor, "", mode, AT_EMPTY_PATH),
+            (int)syscall(SYS_fchmodat2, folder, path, mode, flags));
+}
+
 int tw_lchmod(const char *path, mode_t mode)
 {
     return tw_fchmodat(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW);
@@ -92,8 +126,8 @@ int tw_lchmod(const char *path, mode_t mode)
 
 int tw_fchownat(int folder, const char *path, uid_t owner, gid_t group, int flags)
 {
-    if ((flags & AT_EMPTY_PATH) != 0 && path != NULL && path[0] == '\0')
-        return tw_fchown(folder, owner, group);
+    if (is_empty(path, flags))
+        return open_file_denied(folder) ? -1 : fchownat(folder, path, owner, group, flags);
     ON_FILE(folder, path, (flags & AT_SYMLINK_NOFOLLOW) == 0,
             fchownat(subject.file.descriptor, "", owner, group, AT_EMPTY_PATH), fchownat(folder, path, owner, group, flags));
 }
@@ -106,19 +140,6 @@ int tw_chown(const char *path, uid_t owner, gid_t group)
 int tw_lchown(const char *path, uid_t owner, gid_t group)
 {
     return tw_fchownat(AT_FDCWD, path, owner, group, AT_SYMLINK_NOFOLLOW);
-}
-
-/* A file that is open already: it may be one that could only be read. */
-static bool open_file_denied(int descriptor)
-{
-    struct tw_file file = {.descriptor = descriptor};
-    int error = errno;
-
-    if (tw_files_state() == TW_FILES_UNJUDGED)
-        return false;
-    file.is_named = tw_descriptor_path(descriptor, file.path);
-    errno = error;
-    return file.is_named && tw_found_denied(&file, false);
 }
 
 int tw_fchmod(int descriptor, mode_t mode)
@@ -148,7 +169,7 @@ bool tw_socket_denied(const struct sockaddr_un *address, socklen_t size, bool ma
     memcpy(path, address->sun_path, length);
     path[length] = '\0';
     if (makes && tw_entry_find(&lookup, &entry)) {
-        denied = tw_entry_making_denied(&entry);
+        denied = tw_entry_making_denied(&entry, false);
         if (denied && errno == EEXIST)
             errno = EADDRINUSE;
         close(entry.folder);

@@ -13,14 +13,16 @@
 
 #ifndef RENAME_EXCHANGE
 #define RENAME_EXCHANGE 2
+#define RENAME_NOREPLACE 1
 #endif
 
-enum purpose { MAKES, TAKES, TAKES_ALL_BELOW };
+enum purpose { MAKES, REPLACES, TAKES, TAKES_ALL_BELOW };
 
 /* A name that a call is about, copied and judged. */
 struct subject {
     struct tw_entry entry;
     bool is_pinned;
+    bool was_denied; /* and goes on all the same, with the effect "alert" */
     int folder; /* what the call gets */
     const char *path;
 };
@@ -42,10 +44,10 @@ static bool admit(struct subject *subject, int folder, const char *path, enum pu
     char copy[PATH_MAX];
     int error = errno;
 
-    subject->is_pinned = false;
+    subject->is_pinned = subject->was_denied = false;
     subject->folder = folder;
     subject->path = path;
-    size_t length = path == NULL ? 0 : strnlen(path, PATH_MAX);
+    size_t length = tw_is_no_address(path) ? 0 : strnlen(path, PATH_MAX);
 
     if (state == TW_FILES_UNJUDGED || length == 0 || length == PATH_MAX)
         return true; /* not judged, or the kernel refuses it */
@@ -58,10 +60,12 @@ static bool admit(struct subject *subject, int folder, const char *path, enum pu
         return true;
     }
     subject->is_pinned = true;
-    bool denied = purpose == MAKES ? tw_entry_making_denied(&subject->entry)
-                                   : tw_entry_taking_denied(&subject->entry, purpose == TAKES_ALL_BELOW);
+    bool makes = purpose == MAKES || purpose == REPLACES;
+    bool denied = makes ? tw_entry_making_denied(&subject->entry, purpose == REPLACES)
+                        : tw_entry_taking_denied(&subject->entry, purpose == TAKES_ALL_BELOW);
 
     if (state == TW_FILES_WATCHED) {
+        subject->was_denied = !tw_entry_is_allowed(&subject->entry, purpose == TAKES_ALL_BELOW);
         release(subject);
         errno = error;
         return true;
@@ -170,17 +174,29 @@ int tw_mkfifo(const char *path, mode_t mode)
     return tw_mkfifoat(AT_FDCWD, path, mode);
 }
 
+/* Of two names one audit is enough. */
+static bool admit_second(const struct subject *first, struct subject *subject, int folder, const char *path,
+                         enum purpose purpose)
+{
+    if (!first->was_denied)
+        return admit(subject, folder, path, purpose);
+    *subject = (struct subject){.folder = folder, .path = path};
+    return true;
+}
+
 int tw_renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags)
 {
+    const enum purpose purpose = (flags & RENAME_EXCHANGE) != 0    ? TAKES_ALL_BELOW
+                                 : (flags & RENAME_NOREPLACE) != 0 ? MAKES
+                                                                   : REPLACES;
     struct subject source, target;
-    bool exchanges = (flags & RENAME_EXCHANGE) != 0;
 
     /* What lies below a folder goes with it, out of the reach of an entry that names it. */
     if (!admit(&source, from_folder, from, TAKES_ALL_BELOW))
         return -1;
     int result = -1;
 
-    if (admit(&target, to_folder, to, exchanges ? TAKES_ALL_BELOW : MAKES)) {
+    if (admit_second(&source, &target, to_folder, to, purpose)) {
         result = flags == 0 ? renameat(source.folder, source.path, target.folder, target.path)
                             : (int)syscall(SYS_renameat2, source.folder, source.path, target.folder, target.path, flags);
         release(&target);
@@ -207,11 +223,9 @@ static bool admit_source(struct subject *subject, struct tw_file *file, int fold
     int error = errno;
 
     file->descriptor = -1;
-    if (!by_itself || tw_files_state() == TW_FILES_UNJUDGED || path == NULL)
+    if (!by_itself || tw_files_state() == TW_FILES_UNJUDGED || tw_is_no_address(path))
         return admit(subject, folder, path, TAKES);
-    subject->is_pinned = false;
-    subject->folder = folder;
-    subject->path = path;
+    *subject = (struct subject){.folder = folder, .path = path};
     bool found = path[0] == '\0' && (flags & AT_EMPTY_PATH) != 0
                      ? tw_file_by_descriptor(folder, file)
                      : tw_file_find(&lookup, (flags & AT_SYMLINK_FOLLOW) != 0 ? 0 : O_NOFOLLOW, file);
@@ -240,7 +254,7 @@ int tw_linkat(int from_folder, const char *from, int to_folder, const char *to, 
         source.path = link;
         flags = AT_SYMLINK_FOLLOW;
     }
-    if (admit(&target, to_folder, to, MAKES)) {
+    if (admit_second(&source, &target, to_folder, to, MAKES)) {
         result = linkat(source.folder, source.path, target.folder, target.path, flags);
         release(&target);
     }

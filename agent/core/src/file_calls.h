@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <fts.h>
 #include <ftw.h>
+#include <glob.h>
 #include <semaphore.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -36,6 +37,8 @@ int tw_shm_unlink(const char *name);
 sem_t *tw_sem_open(const char *name, int flags, mode_t mode, unsigned value);
 int tw_sem_unlink(const char *name);
 int tw_utmpname(const char *path);
+void tw_updwtmp(const char *path, const void *record);
+FILE *tw_nss_fopen(const char *path);
 FTS *tw_fts_open(char *const *paths, int options, int (*compare)(const FTSENT **, const FTSENT **));
 FILE *tw_io_file_fopen(FILE *stream, const char *path, const char *mode, int is_32);
 FILE *tw_io_file_open(FILE *stream, const char *path, int flags, int mode, int kind, int is_32);
@@ -53,6 +56,7 @@ int tw_scandir(const char *path, struct dirent ***names, int (*filter)(const str
                int (*compare)(const struct dirent **, const struct dirent **));
 int tw_scandirat(int folder, const char *path, struct dirent ***names, int (*filter)(const struct dirent *),
                  int (*compare)(const struct dirent **, const struct dirent **));
+int tw_glob(const char *pattern, int flags, int (*failed)(const char *, int), glob_t *found);
 int tw_ftw(const char *path, __ftw_func_t function, int descriptors);
 int tw_nftw(const char *path, __nftw_func_t function, int descriptors, int flags);
 int tw_mkstemp(char *template);
@@ -89,6 +93,7 @@ int tw_chmod(const char *path, mode_t mode);
 int tw_lchmod(const char *path, mode_t mode);
 int tw_fchmod(int descriptor, mode_t mode);
 int tw_fchmodat(int folder, const char *path, mode_t mode, int flags);
+int tw_fchmodat2(int folder, const char *path, mode_t mode, int flags);
 int tw_chown(const char *path, uid_t owner, gid_t group);
 int tw_lchown(const char *path, uid_t owner, gid_t group);
 int tw_fchown(int descriptor, uid_t owner, gid_t group);

@@ -38,18 +38,25 @@ static int pin(const struct tw_lookup *lookup, const char *path, int flags)
     return descriptor;
 }
 
+/* For audits, where the kernel does not tell: the path as it is written. */
+static void guess(const struct tw_lookup *lookup, char output[PATH_MAX])
+{
+    char folder[PATH_MAX];
+
+    if (lookup->folder != AT_FDCWD || syscall(SYS_getcwd, folder, sizeof folder) < 0 || folder[0] != '/')
+        memcpy(folder, "/", 2);
+    if (!tw_path_lexical(folder, lookup->path, output, PATH_MAX))
+        memcpy(output, "/", 2);
+}
+
 bool tw_file_find(const struct tw_lookup *lookup, int flags, struct tw_file *file)
 {
     file->descriptor = pin(lookup, lookup->path, flags & (O_NOFOLLOW | O_DIRECTORY));
     if (file->descriptor < 0)
         return false;
     file->is_named = tw_descriptor_path(file->descriptor, file->path);
-    if (!file->is_named) {
-        size_t length = strnlen(lookup->path, PATH_MAX - 1);
-
-        memcpy(file->path, lookup->path, length);
-        file->path[length] = '\0';
-    }
+    if (!file->is_named)
+        guess(lookup, file->path);
     return true;
 }
 
@@ -95,6 +102,10 @@ bool tw_entry_find(const struct tw_lookup *lookup, struct tw_entry *entry)
     memcpy(entry->last + size, "/", ends_in_slash ? 2 : 1);
     entry->last[size + ends_in_slash] = '\0';
     entry->is_named = tw_descriptor_path(entry->folder, parent);
+    if (!entry->is_named) {
+        guess(lookup, entry->path);
+        return true;
+    }
     /* The root itself, "." and "..": no such call can succeed, the kernel says why. */
     if (!tw_path_lexical(parent, size == 0 ? "." : entry->last, entry->path, sizeof entry->path)) {
         close(entry->folder);

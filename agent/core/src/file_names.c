@@ -46,7 +46,7 @@ void tw_descriptor_link(int descriptor, char output[TW_DESCRIPTOR_LINK])
 {
     struct tw_text text = {.start = output, .size = TW_DESCRIPTOR_LINK - 1};
 
-    tw_text_add(&text, "/proc/self/fd/");
+    tw_text_add(&text, "/proc/thread-self/fd/"); /* since Linux 3.17 */
     tw_text_number(&text, (unsigned long)descriptor);
     output[text.length] = '\0';
 }

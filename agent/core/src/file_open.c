@@ -136,7 +136,7 @@ static int make(const struct tw_lookup *lookup, int flags, mode_t mode, int atte
     int descriptor = -1;
 
     /* Exclusively: what lies there by now is another file than the one that was judged. */
-    if (!tw_entry_making_denied(&entry)) {
+    if (!tw_entry_making_denied(&entry, false)) {
         descriptor = openat(entry.folder, entry.last, flags | O_EXCL, mode);
         *is_new = descriptor >= 0;
         if (descriptor < 0 && errno == EEXIST && (flags & O_EXCL) == 0)
@@ -199,20 +199,45 @@ static int open_pinned(const struct tw_lookup *lookup, int flags, mode_t mode)
     return descriptor;
 }
 
-/* Judges what a call means that goes to the kernel as it is. */
-static void watch(const struct tw_lookup *lookup, int flags)
+/* A file that is not there yet: the folder that it would be made in, at the end of links that lead nowhere. */
+static bool making_denied(const struct tw_lookup *lookup, int flags, int attempts)
+{
+    struct tw_entry entry;
+    char target[PATH_MAX];
+    bool denied;
+
+    if (!tw_entry_find(lookup, &entry))
+        return false;
+    ssize_t length = (flags & (O_NOFOLLOW | O_EXCL)) != 0 ? -1 : readlinkat(entry.folder, entry.last, target, sizeof target - 1);
+
+    if (length > 0 && attempts > 0) {
+        target[length] = '\0';
+        denied = making_denied(&(struct tw_lookup){entry.folder, target, 0}, flags, attempts - 1);
+    } else {
+        denied = tw_entry_making_denied(&entry, false);
+    }
+    close_denied(entry.folder);
+    return denied;
+}
+
+bool tw_file_open_denied(const struct tw_lookup *lookup, int flags)
 {
     struct tw_file file;
-    struct tw_entry entry;
+    bool denied = false;
+    int error = errno;
 
+    if (tw_files_state() == TW_FILES_UNJUDGED || tw_is_no_address(lookup->path))
+        return false;
     if (tw_file_find(lookup, flags, &file)) {
         if ((flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL))
-            tw_found_denied(&file, reads_only(flags));
-        close(file.descriptor);
-    } else if (errno == ENOENT && (flags & O_CREAT) != 0 && tw_entry_find(lookup, &entry)) {
-        tw_entry_making_denied(&entry);
-        close(entry.folder);
+            denied = tw_found_denied(&file, reads_only(flags));
+        close_denied(file.descriptor);
+    } else if (errno == ENOENT && (flags & O_CREAT) != 0) {
+        denied = making_denied(lookup, flags, ATTEMPTS);
     }
+    if (!denied)
+        errno = error;
+    return denied;
 }
 
 /* Where links have to be followed, so that the path is looked at more than once. */
@@ -241,10 +266,7 @@ static int open_enforced(const struct tw_lookup *lookup, int flags, mode_t mode)
 
 static int open_watched(const struct tw_lookup *lookup, int flags, mode_t mode)
 {
-    int error = errno;
-
-    watch(lookup, flags);
-    errno = error;
+    tw_file_open_denied(lookup, flags);
     return open_really(lookup, flags, mode);
 }
 
@@ -253,7 +275,7 @@ int tw_file_open(const struct tw_lookup *lookup, int flags, mode_t mode)
     enum tw_files state = tw_files_state();
     int descriptor;
 
-    if (lookup->path == NULL) {
+    if (tw_is_no_address(lookup->path)) {
         errno = EFAULT;
         return -1;
     }

@@ -19,7 +19,7 @@ static const char *const usual[] = {
     "/proc/self", "/proc/cpuinfo", "/proc/filesystems", "/proc/loadavg", "/proc/meminfo", "/proc/mounts", "/proc/stat",
     "/proc/sys", "/proc/uptime", "/proc/version", "/proc/vmstat",
     "/sys/devices/system", "/sys/fs/cgroup", "/sys/kernel/mm",
-    "/dev/random", "/dev/tty", "/dev/urandom",
+    "/dev/random", "/dev/shm", "/dev/tty", "/dev/urandom",
 };
 
 /* Folders that variables of the platform name: the task root, and the runtime's own. */

@@ -96,7 +96,14 @@ static bool is_closed(const struct tw_entry *entry)
     return syscall(SYS_faccessat, entry->folder, ".", W_OK) != 0 && (errno == EACCES || errno == EROFS);
 }
 
-bool tw_entry_making_denied(const struct tw_entry *entry)
+bool tw_entry_is_allowed(const struct tw_entry *entry, bool with_all_below)
+{
+    struct tw_file_facts facts = {entry->path, .unexamined = !entry->is_named, .with_all_below = with_all_below};
+
+    return judge(&facts).effect == TW_EFFECT_DISABLE;
+}
+
+bool tw_entry_making_denied(const struct tw_entry *entry, bool replaced)
 {
     struct tw_file_facts facts = {entry->path, .unexamined = !entry->is_named};
     struct tw_verdict verdict = judge(&facts);
@@ -105,7 +112,7 @@ bool tw_entry_making_denied(const struct tw_entry *entry)
 
     if (verdict.effect == TW_EFFECT_DISABLE)
         return false;
-    if (fstatat(entry->folder, entry->last, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (!replaced && fstatat(entry->folder, entry->last, &status, AT_SYMLINK_NOFOLLOW) == 0) {
         errno = EEXIST;
         return true;
     }

@@ -18,7 +18,7 @@ enum tw_files tw_files_state(void);
  * relative path starts from. Returns false when it does not fit into `size` bytes. */
 bool tw_path_lexical(const char *base, const char *path, char *output, size_t size);
 
-/* "/proc/self/fd/<n>", by which an open file can be named. */
+/* "/proc/thread-self/fd/<n>", by which an open file can be named: a thread may have descriptors of its own. */
 enum { TW_DESCRIPTOR_LINK = 32 };
 void tw_descriptor_link(int descriptor, char output[TW_DESCRIPTOR_LINK]);
 
@@ -69,9 +69,12 @@ bool tw_found_denied(const struct tw_file *file, bool reads_only);
 bool tw_walk_denied(const struct tw_file *file);
 
 /* The same for a name that is made, or for one that is taken away. Where the kernel would refuse it anyway, the call must
- * fail with the kernel's reason, and there is no audit. */
-bool tw_entry_making_denied(const struct tw_entry *entry);
+ * fail with the kernel's reason, and there is no audit; a name that is taken is no reason where it may be `replaced`. */
+bool tw_entry_making_denied(const struct tw_entry *entry, bool replaced);
 bool tw_entry_taking_denied(const struct tw_entry *entry, bool with_all_below);
+
+/* The verdict on a name alone: no audit. */
+bool tw_entry_is_allowed(const struct tw_entry *entry, bool with_all_below);
 
 /* The entry of the deny list that is the same file under another name; NULL when there is none, or it would take too long
  * to find. */
@@ -83,6 +86,16 @@ int tw_file_open(const struct tw_lookup *lookup, int flags, mode_t mode);
 /* Judges what is to be opened through tw_descriptor_link, and makes it if that is asked for. Returns a descriptor that pins
  * it, or -1. Only for sections that are enforced. */
 int tw_file_pin(const struct tw_lookup *lookup, int flags, mode_t mode);
+
+/* Judges, without opening it, what is opened otherwise. Returns whether the call must fail, with errno set; errno is kept when
+ * not. */
+bool tw_file_open_denied(const struct tw_lookup *lookup, int flags);
+
+/* Whether the kernel would refuse the address as one where nothing can lie: then it is not to be read. */
+static inline bool tw_is_no_address(const void *pointer)
+{
+    return (uintptr_t)pointer < 4096;
+}
 
 /* Moves a descriptor that is for our own use out of the way: calls give the lowest free number, and callers count on it.
  * Not for files that may be locked: closing any descriptor of a file gives up the locks on it. */

@@ -20,7 +20,7 @@ typedef int nftw_function(const char *, __nftw_func_t, int, int);
 
 DIR *tw_opendir(const char *path)
 {
-    if (tw_files_state() == TW_FILES_UNJUDGED || path == NULL)
+    if (tw_files_state() == TW_FILES_UNJUDGED || tw_is_no_address(path))
         return TW_REAL(opendir, opendir_function)(path);
     int descriptor = tw_file_open(&(struct tw_lookup){AT_FDCWD, path, 0}, O_RDONLY | O_NONBLOCK | O_DIRECTORY | O_CLOEXEC, 0);
     DIR *folder = descriptor < 0 ? NULL : fdopendir(descriptor);
@@ -37,7 +37,7 @@ int tw_scandirat(int folder, const char *path, struct dirent ***names, filter_fu
     char link[TW_DESCRIPTOR_LINK];
     struct tw_file file;
 
-    if (tw_files_state() == TW_FILES_UNJUDGED || path == NULL)
+    if (tw_files_state() == TW_FILES_UNJUDGED || tw_is_no_address(path))
         return real(folder, path, names, filter, compare);
     if (!tw_file_find(&(struct tw_lookup){folder, path, 0}, O_DIRECTORY, &file))
         return -1;
@@ -60,7 +60,7 @@ bool tw_path_walk_denied(const char *path)
     struct tw_file file;
     int error = errno;
 
-    if (tw_files_state() == TW_FILES_UNJUDGED || path == NULL ||
+    if (tw_files_state() == TW_FILES_UNJUDGED || tw_is_no_address(path) ||
         !tw_file_find(&(struct tw_lookup){AT_FDCWD, path, 0}, 0, &file)) {
         errno = error;
         return false; /* libc finds the same reason */
@@ -80,6 +80,39 @@ int tw_ftw(const char *path, __ftw_func_t function, int descriptors)
 int tw_nftw(const char *path, __nftw_func_t function, int descriptors, int flags)
 {
     return tw_path_walk_denied(path) ? -1 : TW_REAL(nftw, nftw_function)(path, function, descriptors, flags);
+}
+
+static void *open_folder(const char *path)
+{
+    return tw_opendir(path);
+}
+
+static struct dirent *read_folder(void *folder)
+{
+    return readdir(folder);
+}
+
+static void close_folder(void *folder)
+{
+    closedir(folder);
+}
+
+/* libc lets the caller say how folders are read. */
+int tw_glob(const char *pattern, int flags, int (*failed)(const char *, int), glob_t *found)
+{
+    typedef int function(const char *, int, int (*)(const char *, int), glob_t *);
+
+    if (tw_files_state() == TW_FILES_UNJUDGED || (flags & GLOB_ALTDIRFUNC) != 0 || found == NULL)
+        return TW_REAL(glob, function)(pattern, flags, failed, found);
+    found->gl_opendir = open_folder;
+    found->gl_readdir = read_folder;
+    found->gl_closedir = close_folder;
+    found->gl_lstat = lstat;
+    found->gl_stat = stat;
+    int result = TW_REAL(glob, function)(pattern, flags | GLOB_ALTDIRFUNC, failed, found);
+
+    found->gl_flags &= ~GLOB_ALTDIRFUNC;
+    return result;
 }
 
 enum { LETTERS = 62, MARKS = 6, ATTEMPTS = 62 * 62 };

@@ -73,6 +73,11 @@ struct link_map;
     CALL(F, fts64_open, tw_fts_open)                      \
     CALL(F, _IO_file_fopen, tw_io_file_fopen)             \
     CALL(F, _IO_file_open, tw_io_file_open)               \
+    CALL(F, updwtmp, tw_updwtmp)                          \
+    CALL(F, updwtmpx, tw_updwtmp)                         \
+    CALL(F, glob, tw_glob)                                \
+    CALL(F, glob64, tw_glob)                              \
+    CALL(F, __nss_files_fopen, tw_nss_fopen)              \
     CALL(F, dlopen, tw_dlopen)                            \
     CALL(F, opendir, tw_opendir)                          \
     CALL(F, scandir, tw_scandir)                          \

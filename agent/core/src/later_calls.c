@@ -13,24 +13,7 @@
 
 bool tw_later_denied(const char *path, int flags)
 {
-    struct tw_lookup lookup = {AT_FDCWD, path, 0};
-    struct tw_file file;
-    struct tw_entry entry;
-    bool denied = false;
-    int error = errno;
-
-    if (tw_files_state() == TW_FILES_UNJUDGED || path == NULL)
-        return false;
-    if (tw_file_find(&lookup, flags, &file)) {
-        denied = tw_found_denied(&file, (flags & O_ACCMODE) == O_RDONLY && (flags & O_TRUNC) == 0);
-        close(file.descriptor);
-    } else if ((flags & O_CREAT) != 0 && tw_entry_find(&lookup, &entry)) {
-        denied = tw_entry_making_denied(&entry);
-        close(entry.folder);
-    }
-    if (!denied)
-        errno = error;
-    return denied;
+    return tw_file_open_denied(&(struct tw_lookup){AT_FDCWD, path, 0}, flags);
 }
 
 typedef int addopen_function(posix_spawn_file_actions_t *, int, const char *, int, mode_t);
@@ -47,71 +30,70 @@ int tw_addopen(posix_spawn_file_actions_t *actions, int descriptor, const char *
     return TW_REAL(posix_spawn_file_actions_addopen, addopen_function)(actions, descriptor, path, flags, mode);
 }
 
-/* Named memory lies in a folder, and libc opens it there. */
-static bool shared_memory_path(const char *folder, const char *name, char output[NAME_MAX + 32])
+/* What is named and no file: that it lies in a folder is libc's own affair, so that an allow list of files says nothing about
+ * it. An entry of the deny list does. */
+static bool shared_denied(const char *folder, const char *name)
 {
-    size_t length, size = strlen(folder);
+    char path[NAME_MAX + 32];
+    size_t size = strlen(folder);
 
-    while (name != NULL && *name == '/')
-        name++;
-    length = name == NULL ? 0 : strnlen(name, NAME_MAX + 1);
-    if (length == 0 || length > NAME_MAX)
+    if (tw_files_state() == TW_FILES_UNJUDGED || tw_is_no_address(name))
         return false;
-    memcpy(output, folder, size);
-    memcpy(output + size, name, length);
-    output[size + length] = '\0';
-    return true;
-}
+    while (*name == '/')
+        name++;
+    size_t length = strnlen(name, NAME_MAX + 1);
 
-typedef int shm_open_function(const char *, int, mode_t);
-typedef int shm_unlink_function(const char *);
+    if (length > NAME_MAX)
+        return false; /* libc refuses it */
+    memcpy(path, folder, size);
+    memcpy(path + size, name, length);
+    path[size + length] = '\0';
+    return tw_file_denied(path, true, true);
+}
 
 int tw_shm_open(const char *name, int flags, mode_t mode)
 {
-    char path[NAME_MAX + 32];
+    typedef int function(const char *, int, mode_t);
 
-    if (shared_memory_path("/dev/shm/", name, path) && tw_later_denied(path, flags))
-        return -1;
-    return TW_REAL(shm_open, shm_open_function)(name, flags, mode);
+    return shared_denied("/dev/shm/", name) ? -1 : TW_REAL(shm_open, function)(name, flags, mode);
 }
 
 int tw_shm_unlink(const char *name)
 {
-    char path[NAME_MAX + 32];
+    typedef int function(const char *);
 
-    if (shared_memory_path("/dev/shm/", name, path) && tw_later_denied(path, O_WRONLY))
-        return -1;
-    return TW_REAL(shm_unlink, shm_unlink_function)(name);
+    return shared_denied("/dev/shm/", name) ? -1 : TW_REAL(shm_unlink, function)(name);
 }
-
-typedef sem_t *sem_open_function(const char *, int, mode_t, unsigned);
-typedef int sem_unlink_function(const char *);
 
 /* Mode and value travel in registers, whether or not the caller gave them. */
 sem_t *tw_sem_open(const char *name, int flags, mode_t mode, unsigned value)
 {
-    char path[NAME_MAX + 32];
+    typedef sem_t *function(const char *, int, mode_t, unsigned);
 
-    if (shared_memory_path("/dev/shm/sem.", name, path) && tw_later_denied(path, (flags & O_CREAT) | O_RDWR))
-        return SEM_FAILED;
-    return TW_REAL(sem_open, sem_open_function)(name, flags, mode, value);
+    return shared_denied("/dev/shm/sem.", name) ? SEM_FAILED : TW_REAL(sem_open, function)(name, flags, mode, value);
 }
 
 int tw_sem_unlink(const char *name)
 {
-    char path[NAME_MAX + 32];
+    typedef int function(const char *);
 
-    if (shared_memory_path("/dev/shm/sem.", name, path) && tw_later_denied(path, O_WRONLY))
-        return -1;
-    return TW_REAL(sem_unlink, sem_unlink_function)(name);
+    return shared_denied("/dev/shm/sem.", name) ? -1 : TW_REAL(sem_unlink, function)(name);
 }
 
 /* The file of logins: any file, whose bytes come out as records. */
 int tw_utmpname(const char *path)
 {
-    typedef int utmpname_function(const char *);
+    typedef int function(const char *);
 
-    return tw_later_denied(path, O_RDWR) ? -1 : TW_REAL(utmpname, utmpname_function)(path);
+    return tw_later_denied(path, O_RDWR) ? -1 : TW_REAL(utmpname, function)(path);
+}
+
+void tw_updwtmp(const char *path, const void *record)
+{
+    typedef void function(const char *, const void *);
+
+    if (!tw_later_denied(path, O_RDWR))
+        TW_REAL(updwtmp, function)(path, record);
 }
 
 /* Walks that libc makes step by step. */
@@ -138,4 +120,12 @@ FILE *tw_io_file_open(FILE *stream, const char *path, int flags, int mode, int k
     typedef FILE *function(FILE *, const char *, int, int, int, int);
 
     return tw_later_denied(path, flags) ? NULL : TW_REAL(_IO_file_open, function)(stream, path, flags, mode, kind, is_32);
+}
+
+/* The name service's own fopen. */
+FILE *tw_nss_fopen(const char *path)
+{
+    typedef FILE *function(const char *);
+
+    return tw_later_denied(path, O_RDONLY) ? NULL : TW_REAL(__nss_files_fopen, function)(path);
 }

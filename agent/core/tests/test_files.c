@@ -48,7 +48,7 @@ static void names(void)
     CHECK(tw_path_lexical("/", "/abcdef", output, sizeof output) && !tw_path_lexical("/", "/abcdefg", output, sizeof output),
           "eight bytes hold seven letters and the end");
     tw_descriptor_link(2147483647, link);
-    CHECK(strcmp(link, "/proc/self/fd/2147483647") == 0, "%s", link);
+    CHECK(strcmp(link, "/proc/thread-self/fd/2147483647") == 0, "%s", link);
     int memory = open("/proc/self/status", O_RDONLY), pipes[2];
 
     CHECK(tw_descriptor_path(memory, path) && strcmp(path, "/proc/self/status") == 0, "%s", path);
