@@ -49,10 +49,14 @@ PAGES = [
     *("open_code", "libc_mprotect", "across_code", "empty_code", "lose_code", "exchange_code"),
     *("cover_code", "attach_code", "empty_policy"),
 ]
-HONEST = ["read_memory", "own_pages", "stop_and_go", "signals"]
+MEMORY_FILE = [
+    f"memory_{name}"
+    for name in ["file", "of_thread", "of_parent", "elsewhere", "by_number", "opened_again", "stream"]
+]
+HONEST = ["read_memory", "memory_read", "own_pages", "stop_and_go", "signals"]
 ANSWERED_AS_EVER = ["raw:of_x32", "raw:unknown_number"]
 # With a test of its own.
-ALONE = ["own_filter"]
+ALONE = ["own_filter", "start_in_filtered_thread", "start_beside_filtered_thread"]
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ def works(run: Run) -> Callable[[str], None]:
 
 def test_table_is_whole() -> None:
     table = SOURCE.read_text().split("} attempts[] = {")[1].split("};")[0]
-    rows = [*STARTS, *REACH, *RAW, *LIBC, *PAGES, *HONEST, *ANSWERED_AS_EVER, *ALONE]
+    rows = [*STARTS, *REACH, *RAW, *LIBC, *PAGES, *MEMORY_FILE, *HONEST, *ANSWERED_AS_EVER, *ALONE]
     ours = {name.removeprefix("raw:") for name in rows} | {"by_interrupt"}
     assert ours == set(re.findall(r'\{"(\w+)",', table))
 
@@ -188,6 +192,19 @@ def test_honest_calls_go_on(name: str, run: Run) -> None:
         )
 
 
+@pytest.mark.parametrize("name", MEMORY_FILE)
+@pytest.mark.parametrize("section", ["processes", "network", "dns", "filesystem"])
+def test_memory_as_a_file(name: str, section: str, run: Run, works: Any) -> None:
+    """Whichever section stops anything; the raw instruction is not seen, as docs/security.md says."""
+    works(name)
+    prevented = run(name, {section: {"effect": "prevent"}})
+    assert (prevented.error, prevented.attacks) == (errno.EACCES, ["policyHijacked"])
+    watched = run(name, {section: {"effect": "alert"}})
+    assert (watched.error, watched.attacks) == (0, ["policyHijacked"])
+    if name == "memory_by_number":
+        assert run(f"raw:{name}", {section: {"effect": "prevent"}}) == Outcome(0, [], "on", 0)
+
+
 def test_files_without_a_path_belong_to_their_section(run: Run, works: Any) -> None:
     works("by_handle")
     sections = {"filesystem": {"effect": "prevent", "deny": ["/home"]}}
@@ -197,6 +214,13 @@ def test_files_without_a_path_belong_to_their_section(run: Run, works: Any) -> N
 def test_filter_of_the_application(run: Run) -> None:
     """One that is put in later works beside the lock; one that was there before is what `refusing` is."""
     assert run("own_filter", NO_PROGRAMS) == Outcome(0, [], "on", 0)
+
+
+def test_thread_with_filters_of_its_own(run: Run) -> None:
+    """It ran before, and can't be given the lock as well: said so, and all else is locked."""
+    state = "on for new threads"
+    assert run("raw:start_in_filtered_thread", NO_PROGRAMS) == Outcome(0, [], state, 0)
+    assert run("raw:start_beside_filtered_thread", NO_PROGRAMS) == Outcome(errno.EACCES, [], state, 0)
 
 
 @pytest.mark.parametrize("error", ["EPERM", "EACCES", "EINVAL", "ENOSYS"])

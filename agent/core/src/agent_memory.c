@@ -5,35 +5,25 @@
 #include "files.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/vfs.h>
 
-static dev_t device;
-static bool is_noted;
-
-void tw_agent_memory_note(void)
-{
-    struct stat status;
-
-    is_noted = stat("/proc/self/mem", &status) == 0;
-    device = status.st_dev;
-}
-
-/* Of any process: a child may write to its parent's. */
+/* Of any process: a child may write to its parent's. /proc may be mounted in several places, under any name. */
 static bool is_memory(const char *path)
 {
     size_t length = strlen(path);
 
-    return strncmp(path, "/proc/", 6) == 0 && length > 4 && strcmp(path + length - 4, "/mem") == 0;
+    return length >= 4 && strcmp(path + length - 4, "/mem") == 0;
 }
 
 bool tw_agent_memory_denied(int descriptor)
 {
     char path[PATH_MAX];
-    struct stat status;
+    struct statfs system;
     const struct tw_detail details[] = {{"filepath", path, TW_AUDIT_PATH, false}};
     int error = errno;
-    bool is_in_proc = is_noted && fstat(descriptor, &status) == 0 && status.st_dev == device && S_ISREG(status.st_mode);
+    bool is_in_proc = fstatfs(descriptor, &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
 
     if (tw_policy_active == NULL || !is_in_proc || !tw_descriptor_path(descriptor, path) || !is_memory(path)) {
         errno = error;

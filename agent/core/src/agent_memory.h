@@ -4,9 +4,6 @@
 
 #include <stdbool.h>
 
-/* To be called at the start: notes which device /proc is. */
-void tw_agent_memory_note(void);
-
 /* Whether a file that was just opened for writing is a process's memory, and may not be written to: audits, and ends the
  * environment if the policy blocks; errno is EACCES. The caller closes it. */
 bool tw_agent_memory_denied(int descriptor);

@@ -1,5 +1,4 @@
 /* The ABI: starts the rooms in their order, and passes on what a shim says. */
-#include "agent_memory.h"
 #include "agent_pages.h"
 #include "audit.h"
 #include "defender.h"
@@ -103,7 +102,6 @@ static int enforce(const struct tw_policy *policy, const struct tw_options *opti
     if (enforces) {
         tw_main_process_note();
         note_network(policy);
-        tw_agent_memory_note();
         tw_agent_pages_note();
         if (!tw_hooks_install(policy)) {
             say(message, size, "the C library's calls can't be hooked here", "");

@@ -8,10 +8,13 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/io_uring.h>
+#include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,6 +23,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
@@ -96,13 +100,35 @@ static int start(void) { IN_CHILD(error_of(RAW(SYS_execve, "/bin/true", argument
 static int start_at(void) { IN_CHILD(error_of(RAW(SYS_execveat, AT_FDCWD, "/bin/true", arguments, environ, 0))); }
 static int start_in_grandchild(void) { IN_CHILD(start()); }
 
+/* A filter of the application's own. Returns whether it works. */
+static bool put_filter(void)
+{
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EDOM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {.len = 4, .filter = program};
+
+    if (raw(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0) != 0 ||
+        raw(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&filter, 0, 0, 0) != 0)
+        return false;
+    return raw(SYS_getppid, 0, 0, 0, 0, 0, 0) == -EDOM;
+}
+
 /* A thread that was there before the core started, and one that starts later. */
 static pthread_mutex_t started = PTHREAD_MUTEX_INITIALIZER;
 static pthread_t earlier;
+static bool filters_first;
+static sem_t is_ready;
 
 static void *start_in_turn(void *ignored)
 {
     (void)ignored;
+    if (filters_first && !put_filter())
+        return (void *)(intptr_t)211;
+    sem_post(&is_ready);
     pthread_mutex_lock(&started);
     pthread_mutex_unlock(&started);
     return (void *)(intptr_t)start();
@@ -174,6 +200,54 @@ static int read_memory(void)
 {
     IN_CHILD(error_of(RAW(SYS_process_vm_readv, getppid(), &local, 1, &remote, 1)));
 }
+
+/* Through the file that is a process's memory, as Python can with nothing but open. */
+static int through(int descriptor)
+{
+    if (descriptor < 0)
+        return errno;
+    if (pwrite(descriptor, &value, sizeof value, (off_t)(uintptr_t)&changed) != sizeof value)
+        return errno;
+    return changed ? 0 : 203;
+}
+
+static int memory_file(void) { return through(open("/proc/self/mem", O_RDWR)); }
+static int memory_of_thread(void) { return through(open("/proc/thread-self/mem", O_WRONLY)); }
+static int memory_of_parent(void)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/%d/mem", (int)getpid());
+    IN_CHILD(open(path, O_WRONLY) >= 0 ? 0 : errno);
+}
+
+/* Another mount of it (step_aside). */
+static int memory_elsewhere(void) { return through(open("/mnt/self/mem", O_RDWR)); }
+
+static int memory_by_number(void)
+{
+    long descriptor = CALL(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDWR, 0, 0);
+
+    return descriptor < 0 ? error_of(descriptor) : through((int)descriptor);
+}
+
+static int memory_opened_again(void)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", open("/proc/self/mem", O_PATH));
+    return through(open(path, O_WRONLY));
+}
+
+static int memory_stream(void)
+{
+    FILE *stream = fopen("/proc/self/mem", "r+");
+
+    return stream == NULL ? errno : through(fileno(stream));
+}
+
+/* Reading is what crash reporters and profilers do. */
+static int memory_read(void) { return open("/proc/self/mem", O_RDONLY) >= 0 ? 0 : errno; }
 
 static int take_descriptor(void)
 {
@@ -295,22 +369,7 @@ static int own_pages(void)
 }
 
 /* An application that locks itself up further: its own filter is let in, and works beside ours. */
-static int own_filter(void)
-{
-    struct {
-        unsigned short code;
-        unsigned char jt, jf;
-        unsigned k;
-    } program[] = {{0x20, 0, 0, 0}, {0x15, 0, 1, SYS_getppid}, {6, 0, 0, 0x00050000 | EDOM}, {6, 0, 0, 0x7fff0000}};
-    struct {
-        unsigned short length;
-        void *program;
-    } filter = {4, program};
-
-    if (raw(SYS_prctl, 38, 1, 0, 0, 0, 0) != 0 || raw(SYS_seccomp, 1, 0, (long)&filter, 0, 0, 0) != 0)
-        return 206;
-    return raw(SYS_getppid, 0, 0, 0, 0, 0, 0) == -EDOM ? 0 : 207;
-}
+static int own_filter(void) { return put_filter() ? 0 : 206; }
 
 /* Stopped and let go on by another process, as platforms freeze an environment. */
 static int stop_and_go(void)
@@ -354,7 +413,8 @@ static const struct {
     int (*attempt)(void);
 } attempts[] = {
     {"start", start}, {"start_at", start_at}, {"start_in_grandchild", start_in_grandchild},
-    {"start_in_earlier_thread", start_in_earlier_thread}, {"start_in_new_thread", start_in_new_thread},
+    {"start_in_earlier_thread", start_in_earlier_thread}, {"start_in_filtered_thread", start_in_earlier_thread},
+    {"start_beside_filtered_thread", start}, {"start_in_new_thread", start_in_new_thread},
     {"ring", ring}, {"ring_enter", ring_enter}, {"faults", faults}, {"trace_me", trace_me}, {"trace_parent", trace_parent},
     {"libc_ptrace", libc_ptrace}, {"write_memory", write_memory}, {"libc_process_vm_writev", libc_process_vm_writev},
     {"read_memory", read_memory}, {"take_descriptor", take_descriptor}, {"by_handle", by_handle},
@@ -363,6 +423,9 @@ static const struct {
     {"of_x32", of_x32}, {"unknown_number", unknown_number}, {"open_code", open_code}, {"libc_mprotect", libc_mprotect},
     {"across_code", across_code}, {"empty_code", empty_code}, {"lose_code", lose_code}, {"exchange_code", exchange_code},
     {"cover_code", cover_code}, {"attach_code", attach_code}, {"empty_policy", empty_policy}, {"own_pages", own_pages},
+    {"memory_file", memory_file}, {"memory_of_thread", memory_of_thread}, {"memory_of_parent", memory_of_parent},
+    {"memory_elsewhere", memory_elsewhere}, {"memory_by_number", memory_by_number},
+    {"memory_opened_again", memory_opened_again}, {"memory_stream", memory_stream}, {"memory_read", memory_read},
     {"own_filter", own_filter}, {"stop_and_go", stop_and_go}, {"signals", signals},
 };
 
@@ -370,7 +433,8 @@ static const struct {
 static void step_aside(void)
 {
     if (unshare(CLONE_NEWNS) == 0)
-        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+        if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+            mount("proc", "/mnt", "proc", 0, NULL);
 }
 
 static int begin(const char *library)
@@ -397,7 +461,9 @@ int main(int count, char **values)
         return 2;
     step_aside();
     pthread_mutex_lock(&started);
-    if (pthread_create(&earlier, NULL, start_in_turn, NULL) != 0 || begin(values[1]) != 0)
+    filters_first = strstr(values[2], "filtered") != NULL;
+    sem_init(&is_ready, 0, 0);
+    if (pthread_create(&earlier, NULL, start_in_turn, NULL) != 0 || sem_wait(&is_ready) != 0 || begin(values[1]) != 0)
         return 2;
     by_instruction = strncmp(values[2], "raw:", 4) == 0;
     const char *name = values[2] + (by_instruction ? 4 : 0);
