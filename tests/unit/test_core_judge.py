@@ -27,7 +27,7 @@ from defender.policy.model import Rule
 
 CORE = Path(__file__).resolve().parents[2] / "agent" / "core"
 PURE = ["judge*.c", "match.c", "json.c", "policy_decode.c", "policy_reader.c", "policy_values.c"]
-MANY = settings(max_examples=300, deadline=None)
+MANY = settings(max_examples=400, deadline=None)
 
 
 class Judge:
@@ -166,6 +166,7 @@ def lists(items: st.SearchStrategy[Any], most: int = 3) -> st.SearchStrategy[lis
 
 
 effects = st.sampled_from(["alert", "prevent", "block"])
+rarely = st.integers(0, 7).map(lambda number: number == 0)
 
 
 @st.composite
@@ -202,19 +203,18 @@ ranges = st.tuples(numbers, numbers).map(sorted)
 
 @st.composite
 def outbound(draw: st.DrawFn) -> dict[str, Any]:
-    entries = {key: draw(lists(networks())) for key in ("allow_ips", "deny_ips")}
-    ports = {key: draw(lists(ranges, 2)) for key in ("allow_ports", "deny_ports")}
+    entries = {key: draw(st.just([]) | lists(networks())) for key in ("allow_ips", "deny_ips")}
+    ports = {key: draw(st.just([]) | lists(ranges, 2)) for key in ("allow_ports", "deny_ports")}
     rule: dict[str, Any] = {}
     if draw(st.integers(0, 9)):
         rule["network"] = {"effect": draw(effects), "outbound": {**entries, **ports}}
     if draw(st.booleans()):
         rule["dns"] = {"effect": draw(effects), "allow": draw(lists(st.just("a.example"), 1))}
     address = draw(addresses([*entries["allow_ips"], *entries["deny_ips"]]))
-    rare = st.integers(0, 9).map(lambda number: number == 0)
     facts = {
         "address": address,
         "port": draw(numbers),
-        "implicit": draw(rare),
+        "implicit": draw(rarely),
         "resolved": draw(st.booleans()),
     }
     return {"rule": rule, "facts": facts}
@@ -224,6 +224,19 @@ patterns = st.tuples(
     st.sampled_from(["", "*", "*."]), st.text("aAb.-*", min_size=1, max_size=4), st.sampled_from(["", "*"])
 ).map("".join)
 names = st.text("aAbB.-*\u212a\u0131\n", max_size=6)
+
+
+@st.composite
+def lookups(draw: st.DrawFn) -> dict[str, Any]:
+    entries = patterns.filter(valid_name)
+    allow, deny = draw(st.just([]) | lists(entries)), draw(st.just([]) | lists(entries))
+    name = draw(names)
+    if allow + deny and not draw(rarely):
+        entry = draw(st.sampled_from(allow + deny)).removesuffix(".")
+        name = draw(st.sampled_from([entry, entry.upper(), entry + "a", "b" + entry]))
+        name = name.replace("*", draw(st.sampled_from(["", "a", "b.a"])))
+    facts = {"name": name, "implicit": draw(rarely), "unexamined": draw(rarely)}
+    return {"rule": {"dns": {"effect": "prevent", "allow": allow, "deny": deny}}, "facts": facts}
 
 
 def valid_name(text: str) -> bool:
@@ -240,6 +253,35 @@ parts = st.sampled_from(
 paths = st.lists(parts, max_size=4).map(lambda found: "/" + "/".join(found))
 own = st.lists(parts, max_size=2).map(lambda found: "/".join(["/proc/self", *found]))
 any_path = paths | own
+
+
+@st.composite
+def near(draw: st.DrawFn, entries: list[str]) -> str:
+    """A path like one of the entries: itself, below, above, beside."""
+    if not entries or draw(rarely):
+        return draw(any_path)
+    entry = draw(st.sampled_from(entries))
+    if draw(st.integers(0, 3)) == 0:
+        return entry.rpartition("/")[0] or "/"
+    ends = ["", "/a", "/environ", "/mem", "/a/environ"] + ([] if entry == "/" else ["x", " (deleted)"])
+    return entry.rstrip("/") + draw(st.sampled_from(ends)) or "/"
+
+
+@st.composite
+def files(draw: st.DrawFn) -> dict[str, Any]:
+    allow, deny = draw(st.just([]) | lists(any_path)), draw(lists(any_path))
+    readable = draw(lists(near([*allow, *deny]), 3))
+    facts = {
+        "path": draw(near([*allow, *deny, *readable])),
+        "reads_only": draw(st.booleans()),
+        "unexamined": draw(rarely),
+        "with_all_below": draw(rarely),
+    }
+    return {
+        "rule": {"filesystem": {"effect": "block", "allow": allow, "deny": deny}},
+        "facts": facts,
+        "readable": readable,
+    }
 
 
 def rule_of(rule: dict[str, Any]) -> Rule:
@@ -275,48 +317,20 @@ def test_listening(ask: Judge, allow: list[Any], deny: list[Any], effect: str, p
 
 
 @MANY
-@given(
-    lists(patterns.filter(valid_name)),
-    lists(patterns.filter(valid_name)),
-    names,
-    st.booleans(),
-    st.booleans(),
-)
-def test_names(
-    ask: Judge, allow: list[str], deny: list[str], name: str, implicit: bool, unexamined: bool
-) -> None:
-    rule = {"dns": {"effect": "prevent", "allow": allow, "deny": deny}}
-    section = rule_of(rule).dns
-    facts = {"name": name, "implicit": implicit, "unexamined": unexamined}
+@given(lookups())
+def test_names(ask: Judge, case: dict[str, Any]) -> None:
+    section, facts = rule_of(case["rule"]).dns, case["facts"]
     normal = {"dns": {"allow": list(section.allow), "deny": list(section.deny)}}
     attack, listed = expected_name(normal, facts)
-    assert is_listed(section, name) is listed
-    answer = ask("names", rule=rule, facts=facts)
-    check(answer, attack, "prevent", judge_name(section, NameFacts(**facts)), listed)
+    assert is_listed(section, facts["name"]) is listed
+    check(ask("names", **case), attack, "prevent", judge_name(section, NameFacts(**facts)), listed)
 
 
 @MANY
-@given(lists(paths), lists(paths), lists(any_path, 4), any_path, st.booleans(), st.booleans(), st.booleans())
-def test_files(
-    ask: Judge,
-    allow: list[str],
-    deny: list[str],
-    readable: list[str],
-    path: str,
-    reads_only: bool,
-    unexamined: bool,
-    with_all_below: bool,
-) -> None:
-    rule = {"filesystem": {"effect": "block", "allow": allow, "deny": deny}}
-    facts = {
-        "path": path,
-        "reads_only": reads_only,
-        "unexamined": unexamined,
-        "with_all_below": with_all_below,
-    }
-    found = judge_file(rule_of(rule).filesystem, FileFacts(**facts), readable)
-    answer = ask("files", rule=rule, facts=facts, readable=readable)
-    check(answer, expected_file(rule, facts, readable), "block", found)
+@given(files())
+def test_files(ask: Judge, case: dict[str, Any]) -> None:
+    found = judge_file(rule_of(case["rule"]).filesystem, FileFacts(**case["facts"]), case["readable"])
+    check(ask("files", **case), expected_file(**case), "block", found)
 
 
 # --- Single values: the same ones are valid on both sides, and have one form.
