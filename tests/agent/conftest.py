@@ -86,6 +86,47 @@ class Functions:
         return replace(self, command=(sys.executable, helper, "--", *self.command))
 
 
+class Attacks:
+    """An environment of an attacking function that is started anew whenever a way has ended it."""
+
+    def __init__(self, start: Callable[[], Any], folder: Path) -> None:
+        self._start = start
+        self._folder = folder
+        self._environment = start()
+        self._said = 0
+        self._runs = 0
+
+    def run(self, way: str) -> tuple[Any, bool, str]:
+        """Return the outcome, whether the marker is there, and what was written to stderr meanwhile."""
+        self._runs += 1
+        marker = self._folder / f"{way}-{self._runs}"
+        if self._environment.process.poll() is not None:
+            self.renew()
+        outcome = self._environment.invoke({"way": way, "marker": str(marker)})
+        if outcome.kind == "exit":
+            self._environment.process.wait()
+        said = self._environment.errors()
+        news, self._said = said[self._said :], len(said)
+        return outcome, marker.exists(), news
+
+    def renew(self) -> None:
+        """Go on in a new environment."""
+        self.close()
+        self._environment, self._said = self._start(), 0
+
+    def first_line(self) -> dict[str, Any]:
+        """What the core said of itself when the environment began."""
+        line: dict[str, Any] = json.loads(self._environment.errors().splitlines()[0])
+        return line
+
+    @property
+    def request_id(self) -> str:
+        return str(self._environment.request_id)
+
+    def close(self) -> None:
+        self._environment.close()
+
+
 def embed(source: Path, target: Path, handlers: Sequence[str] = (), *options: str) -> dict[str, Any]:
     """The one place that knows how a function becomes protected: the command, and the report that it prints."""
     chosen = [option for handler in handlers for option in ("--handler", handler)]
@@ -174,3 +215,16 @@ def policy() -> Callable[..., str]:
 @pytest.fixture(scope="session")
 def read_audits() -> Callable[[str], list[dict[str, Any]]]:
     return audits
+
+
+@pytest.fixture(scope="session")
+def attacks_in(functions: Functions) -> Callable[..., Attacks]:
+    """Starts an environment of an attacking function; with a policy, or as it is where that is None."""
+
+    def start(
+        name: str, folder: Path, policy: str | None, here: Functions = functions, **variables: str
+    ) -> Attacks:
+        root = functions.original(name) if policy is None else functions.protected(name)
+        return Attacks(lambda: here.start(root, policy, **variables), folder)
+
+    return start

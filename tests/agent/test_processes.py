@@ -6,7 +6,6 @@ lock and where the platform refuses it: the ways around the hooks are stopped by
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -95,43 +94,6 @@ REFUSED_LOCK = "refused: Operation not permitted"
 FOR_LATER = ["around_restored_table_for_later", "around_second_c_library_again"]
 
 
-class Attacks:
-    """An environment of the attacking function that is started anew whenever a way has ended it."""
-
-    def __init__(self, start: Callable[[], Any], folder: Path) -> None:
-        self._start = start
-        self._folder = folder
-        self._environment = start()
-        self._said = 0
-        self._runs = 0
-
-    def run(self, way: str) -> tuple[Any, bool, str]:
-        """Return the outcome, whether the marker is there, and what was written to stderr meanwhile."""
-        self._runs += 1
-        marker = self._folder / f"{way}-{self._runs}"
-        if self._environment.process.poll() is not None:
-            self.close()
-            self._environment, self._said = self._start(), 0
-        outcome = self._environment.invoke({"way": way, "marker": str(marker)})
-        if outcome.kind == "exit":
-            self._environment.process.wait()
-        said = self._environment.errors()
-        news, self._said = said[self._said :], len(said)
-        return outcome, marker.exists(), news
-
-    def first_line(self) -> dict[str, Any]:
-        """What the core said of itself when the environment began."""
-        line: dict[str, Any] = json.loads(self._environment.errors().splitlines()[0])
-        return line
-
-    @property
-    def request_id(self) -> str:
-        return self._environment.request_id
-
-    def close(self) -> None:
-        self._environment.close()
-
-
 @pytest.fixture(scope="session")
 def libraries(compile_library: Callable[..., Path], functions: Any) -> dict[str, str]:
     source = functions.original("attacks") / "native.c"
@@ -142,14 +104,9 @@ def libraries(compile_library: Callable[..., Path], functions: Any) -> dict[str,
     }
 
 
-def _attacks(root: Path, tmp: Path, functions: Any, libraries: dict[str, str], policy: str | None) -> Attacks:
-    return Attacks(lambda: functions.start(root, policy, **libraries), tmp)
-
-
 @pytest.fixture(scope="module")
-def unprotected(functions: Any, libraries: Any, tmp_path_factory: Any) -> Iterator[Attacks]:
-    root = functions.original("attacks")
-    attacks = _attacks(root, tmp_path_factory.mktemp("unprotected"), functions, libraries, None)
+def unprotected(attacks_in: Any, libraries: Any, tmp_path_factory: Any) -> Iterator[Any]:
+    attacks = attacks_in("attacks", tmp_path_factory.mktemp("unprotected"), None, **libraries)
     yield attacks
     attacks.close()
 
@@ -160,11 +117,12 @@ def lock(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def protected(lock: str, functions: Any, libraries: Any, policy: Any, tmp_path_factory: Any) -> Iterator[Any]:
-    root = functions.protected("attacks")
+def protected(
+    lock: str, attacks_in: Any, functions: Any, libraries: Any, policy: Any, tmp_path_factory: Any
+) -> Iterator[Any]:
     here = functions if lock == "locked" else functions.without_seccomp()
     by_effect = {
-        effect: _attacks(root, tmp_path_factory.mktemp(effect), here, libraries, policy(effect))
+        effect: attacks_in("attacks", tmp_path_factory.mktemp(effect), policy(effect), here, **libraries)
         for effect in ("prevent", "alert", "block")
     }
     yield by_effect
@@ -182,7 +140,7 @@ def test_table_is_whole(functions: Any) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
-def test_way(way: Way, unprotected: Attacks, protected: dict[str, Attacks], read_audits: Any) -> None:
+def test_way(way: Way, unprotected: Any, protected: dict[str, Any], read_audits: Any) -> None:
     control, works, _ = unprotected.run(way.name)
     assert works, control
     assert (control.kind == "exit") == way.replaces_process
@@ -211,7 +169,7 @@ def _check(found: list[dict[str, Any]], way: Way, effect: str, request_id: str) 
 
 @pytest.mark.parametrize("way", AROUND)
 def test_way_around_the_hooks(
-    way: str, lock: str, unprotected: Attacks, protected: dict[str, Attacks], read_audits: Any
+    way: str, lock: str, unprotected: Any, protected: dict[str, Any], read_audits: Any
 ) -> None:
     """Stopped by the kernel lock, which writes no audit and ends nothing; not where the platform refuses it."""
     assert unprotected.run(way)[1]
@@ -220,7 +178,7 @@ def test_way_around_the_hooks(
         assert (outcome.kind, happened, read_audits(said)) == ("response", works, [])
 
 
-def test_first_line_tells_the_lock(lock: str, protected: dict[str, Attacks]) -> None:
+def test_first_line_tells_the_lock(lock: str, protected: dict[str, Any]) -> None:
     told = {"prevent": "on", "block": "on", "alert": "off"}
     if lock == "unlocked":
         told = {effect: state.replace("on", REFUSED_LOCK) for effect, state in told.items()}
@@ -229,9 +187,7 @@ def test_first_line_tells_the_lock(lock: str, protected: dict[str, Attacks]) -> 
         assert first["lock"] == state
 
 
-def test_restored_hooks_are_found_at_the_next_invocation(
-    protected: dict[str, Attacks], read_audits: Any
-) -> None:
+def test_restored_hooks_are_found_at_the_next_invocation(protected: dict[str, Any], read_audits: Any) -> None:
     attacks = protected["prevent"]
     outcome, _, _ = attacks.run("around_restored_table_for_later")
     assert outcome.document["value"] > 0
@@ -244,7 +200,7 @@ def test_restored_hooks_are_found_at_the_next_invocation(
 
 
 def test_second_c_library_is_hooked_at_the_next_invocation(
-    lock: str, protected: dict[str, Attacks], read_audits: Any
+    lock: str, protected: dict[str, Any], read_audits: Any
 ) -> None:
     attacks = protected["prevent"]
     assert attacks.run("around_second_c_library")[1] == (lock == "unlocked")
@@ -253,16 +209,16 @@ def test_second_c_library_is_hooked_at_the_next_invocation(
     assert [audit["attackType"] for audit in read_audits(said)] == ["explicitlyDeniedProcess"]
 
 
-def test_repeats_are_counted(protected: dict[str, Attacks], read_audits: Any) -> None:
+def test_repeats_are_counted(protected: dict[str, Any], read_audits: Any) -> None:
     """Within an invocation they make one line at once, and one with the rest when the invocation ends."""
     _, _, said = protected["prevent"].run("os_system_five_times")
     assert [audit["count"] for audit in read_audits(said)] == [1, 4]
 
 
-def test_lists(functions: Any, libraries: Any, policy: Any, tmp_path: Path, read_audits: Any) -> None:
+def test_lists(attacks_in: Any, libraries: Any, policy: Any, tmp_path: Path, read_audits: Any) -> None:
     """What a list allows runs without an audit, while the rest is stopped."""
     allowed = policy("prevent", block_all=False, allow=(shutil.which("touch"),))
-    attacks = _attacks(functions.protected("attacks"), tmp_path, functions, libraries, allowed)
+    attacks = attacks_in("attacks", tmp_path, allowed, **libraries)
     try:
         outcome, happened, said = attacks.run("subprocess_run")
         assert (outcome.document, happened, read_audits(said)) == ({"value": 0}, True, [])
