@@ -56,7 +56,13 @@ MEMORY_FILE = [
 HONEST = ["read_memory", "memory_read", "own_pages", "stop_and_go", "signals"]
 ANSWERED_AS_EVER = ["raw:of_x32", "raw:unknown_number"]
 # With a test of its own.
-ALONE = ["own_filter", "start_in_filtered_thread", "start_beside_filtered_thread"]
+ALONE = [
+    "forget_policy",
+    "second_policy",
+    "own_filter",
+    "start_in_filtered_thread",
+    "start_beside_filtered_thread",
+]
 
 
 @dataclass(frozen=True)
@@ -214,6 +220,17 @@ def test_files_without_a_path_belong_to_their_section(run: Run, works: Any) -> N
 def test_filter_of_the_application(run: Run) -> None:
     """One that is put in later works beside the lock; one that was there before is what `refusing` is."""
     assert run("own_filter", NO_PROGRAMS) == Outcome(0, [], "on", 0)
+
+
+def test_policy_is_not_forgotten(run: Run) -> None:
+    """Nothing in the library's writable memory leads to the policy."""
+    for prefix in ((), refusing()):
+        outcome = run("forget_policy", NO_PROGRAMS, prefix)
+        assert (outcome.error, outcome.attacks) == (127, ["explicitlyDeniedProcess"])
+
+
+def test_second_policy(run: Run) -> None:
+    assert run("second_policy", NO_PROGRAMS) == Outcome(101, [], "on", 0)
 
 
 def test_thread_with_filters_of_its_own(run: Run) -> None:

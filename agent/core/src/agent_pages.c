@@ -1,17 +1,19 @@
 #define _GNU_SOURCE
 #include "agent_pages.h"
 
+#include "sealed.h"
+
 #include <link.h>
 #include <stdint.h>
 
 enum { RANGES = 8, LARGEST_PAGE = 65536 };
 
-static struct {
+TW_SEALED static struct {
     uintptr_t start;
     size_t size;
 } ranges[RANGES];
 
-static size_t count;
+TW_SEALED static size_t count;
 
 void tw_agent_pages_add(const void *start, size_t size)
 {

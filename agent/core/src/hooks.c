@@ -9,6 +9,7 @@
 #include "loader_calls.h"
 #include "network_calls.h"
 #include "process_calls.h"
+#include "sealed.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -22,11 +23,11 @@ static const struct {
     unsigned need;
 } calls[] = {TW_CALLS(CALL)};
 
-void *tw_reals[TW_CALL_COUNT];
+TW_SEALED void *tw_reals[TW_CALL_COUNT];
 
 /* The rows that the policy needs, once it is known. */
-static struct tw_hook table[TW_CALL_COUNT];
-static size_t table_count;
+TW_SEALED static struct tw_hook table[TW_CALL_COUNT];
+TW_SEALED static size_t table_count;
 
 static void find_in(void *library)
 {

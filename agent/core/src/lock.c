@@ -2,6 +2,7 @@
 #include "lock.h"
 
 #include "lock_filter.h"
+#include "sealed.h"
 #include "text.h"
 
 #include <errno.h>
@@ -25,7 +26,7 @@ enum { MACHINE = TW_AARCH64, SECCOMP = 277 };
 
 enum { SPECULATION_AS_IT_IS = 1 << 2 }; /* SECCOMP_FILTER_FLAG_SPEC_ALLOW */
 
-static bool refuses_programs;
+TW_SEALED static bool refuses_programs;
 
 int tw_lock_true_error(int folder, const char *path, int error)
 {

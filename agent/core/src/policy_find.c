@@ -3,6 +3,7 @@
 #include "defender.h"
 #include "files.h"
 #include "policy.h"
+#include "sealed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -133,7 +134,7 @@ static int follow(const char *folder, char *buffer, size_t size, struct tw_arena
 }
 
 /* The policy as it is, as it was found, and a sum that tells which of the two was changed. */
-static struct {
+TW_SEALED static struct {
     char *memory, *copy;
     size_t used;
     uint64_t sum;

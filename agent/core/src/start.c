@@ -6,6 +6,7 @@
 #include "hooks.h"
 #include "lock.h"
 #include "main_process.h"
+#include "sealed.h"
 #include "platform.h"
 #include "resolved.h"
 #include "text.h"
@@ -14,11 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct tw_policy *tw_policy_active;
+TW_SEALED const struct tw_policy *tw_policy_active;
 
 static atomic_flag started = ATOMIC_FLAG_INIT;
 /* What audits about the agent itself name as their effect. */
-static enum tw_effect on_tampering;
+TW_SEALED static enum tw_effect on_tampering;
 
 const char *tw_version(void)
 {
@@ -116,19 +117,10 @@ static int enforce(const struct tw_policy *policy, const struct tw_options *opti
     return enforces ? TW_OK : TW_DISABLED;
 }
 
-int tw_start(const struct tw_options *options, char *message, size_t size)
+static int start(const struct tw_options *options, char *message, size_t size)
 {
     const struct tw_policy *policy = NULL;
     const char *why = "";
-
-    if (options == NULL) {
-        say(message, size, "the call has no options", "");
-        return TW_E_ABSENT;
-    }
-    if (atomic_flag_test_and_set(&started)) {
-        say(message, size, "the agent runs already; its first policy stays", "");
-        return TW_E_ALREADY;
-    }
     int result = tw_policy_find(options->tw_policy, options->folder, options->readable, &policy, &why);
 
     if (result != TW_OK) {
@@ -136,6 +128,26 @@ int tw_start(const struct tw_options *options, char *message, size_t size)
         return result;
     }
     return enforce(policy, options, message, size);
+}
+
+int tw_start(const struct tw_options *options, char *message, size_t size)
+{
+    if (options == NULL) {
+        say(message, size, "the call has no options", "");
+        return TW_E_ABSENT;
+    }
+    if (tw_policy_active != NULL || atomic_flag_test_and_set(&started)) {
+        say(message, size, "the agent runs already; its first policy stays", "");
+        return TW_E_ALREADY;
+    }
+    if (!tw_sealed_open(true)) {
+        say(message, size, "the agent's own pages can't be opened", "");
+        return TW_E_SYSTEM;
+    }
+    int result = start(options, message, size);
+
+    tw_sealed_open(false);
+    return result;
 }
 
 int tw_start_flat(const char *tw_policy, const char *folder, const char *runtime, const char *readable, char *message,
@@ -170,8 +182,10 @@ void tw_invocation_begin(const char *request_id)
     enum tw_repair policy = tw_policy_repair();
     bool hooked = tw_hooks_refresh();
 
-    if (policy == TW_POLICY_LOST && on_tampering != TW_EFFECT_DISABLE)
+    if (policy == TW_POLICY_LOST && on_tampering != TW_EFFECT_DISABLE && tw_sealed_open(true)) {
         tw_policy_active = &nothing[on_tampering];
+        tw_sealed_open(false);
+    }
     tw_audit_invocation_begin(request_id);
     if (policy == TW_POLICY_REPAIRED)
         tw_audit_tampering("the policy in memory was changed; it is restored", on_tampering);

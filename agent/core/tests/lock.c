@@ -355,6 +355,47 @@ static int empty_policy(void)
     return error;
 }
 
+/* A write to each word of the library's that may be written to and that leads to the policy: whoever knows the library's file
+ * knows which it is. Then a program is started, by libc. */
+static int forget_policy(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    unsigned long start, end, sealed[4][2], words[64][2];
+    size_t seals = 0, count = 0;
+    bool of_library = false;
+    char line[512];
+
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+        if (sscanf(line, "%lx-%lx", &start, &end) != 2)
+            continue;
+        of_library = strstr(line, "libdefender") != NULL || (of_library && strstr(line, "rw-p 00000000 00:00 0") != NULL);
+        if (of_library && strstr(line, " rw-p ") != NULL && count < 64)
+            words[count][0] = start, words[count++][1] = end;
+        if (strstr(line, "r--p 00000000 00:00 0") != NULL && seals < 4 && memmem((void *)start, 4096, "the-rule", 8) != NULL)
+            sealed[seals][0] = start, sealed[seals++][1] = end;
+    }
+    for (size_t i = 0; i < count; i++)
+        for (unsigned long *word = (unsigned long *)words[i][0]; word < (unsigned long *)words[i][1]; word++)
+            for (size_t seal = 0; seal < seals; seal++)
+                if (*word >= sealed[seal][0] && *word < sealed[seal][1])
+                    *word = 0;
+    int status = seals == 0 || count == 0 ? -1 : system("exit 0");
+
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 212;
+}
+
+/* A second policy, which stops nothing, from the package's own interface. */
+static int second_policy(void)
+{
+    int (*start_core)(const char *, const char *, const char *, const char *, char *, size_t);
+    char message[200];
+
+    *(void **)&start_core = dlsym(core, "tw_start_flat");
+    int answer = start_core("eyJ2IjoxLCJydW50aW1lIjpudWxsfQ==", "/", "c", NULL, message, sizeof message);
+
+    return answer >= 0 ? 0 : -answer + 100;
+}
+
 /* What programs do all the time goes on. */
 static int own_pages(void)
 {
@@ -426,7 +467,7 @@ static const struct {
     {"memory_file", memory_file}, {"memory_of_thread", memory_of_thread}, {"memory_of_parent", memory_of_parent},
     {"memory_elsewhere", memory_elsewhere}, {"memory_by_number", memory_by_number},
     {"memory_opened_again", memory_opened_again}, {"memory_stream", memory_stream}, {"memory_read", memory_read},
-    {"own_filter", own_filter}, {"stop_and_go", stop_and_go}, {"signals", signals},
+    {"forget_policy", forget_policy}, {"second_policy", second_policy}, {"own_filter", own_filter}, {"stop_and_go", stop_and_go}, {"signals", signals},
 };
 
 /* What is mounted here is seen by no other process. */

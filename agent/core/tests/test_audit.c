@@ -1,6 +1,7 @@
 /* Audit lines: whole JSON within 4 KB, without secrets, counted when repeated, kept when nobody can write. */
 #define _GNU_SOURCE
 #include "audit.h"
+#include "sealed.h"
 #include "test.h"
 #include "text.h"
 
@@ -169,6 +170,7 @@ int main(void)
     const char *const argv[] = {"id", "-u", NULL};
     int pipes[2], saved = dup(STDERR_FILENO);
 
+    CHECK(tw_sealed_open(true), "the agent's own pages");
     CHECK(pipe(pipes) == 0 && fcntl(pipes[1], F_SETPIPE_SZ, 1 << 20) > 0 && fcntl(pipes[0], F_SETFL, O_NONBLOCK) == 0, "pipe");
     dup2(pipes[1], STDERR_FILENO);
     CHECK(tw_audit_open(&identity), "no memory");

@@ -3,6 +3,7 @@
 #include "audit.h"
 #include "file_calls.h"
 #include "files.h"
+#include "sealed.h"
 #include "test.h"
 
 #include <errno.h>
@@ -221,6 +222,7 @@ int main(void)
     pthread_attr_t small;
     pthread_t thread;
 
+    CHECK(tw_sealed_open(true), "the agent's own pages");
     names();
     CHECK(mkdtemp(template) != NULL && realpath(template, folder) != NULL, "%s", strerror(errno));
     CHECK(mkdir(in("free"), 0700) == 0 && mkdir(in("shut"), 0700) == 0, "%s", strerror(errno));

@@ -1,6 +1,7 @@
 /* The vectors of agent/cases/tw_policy, which the command line's tests read as well, and policies in files. */
 #include "defender.h"
 #include "policy.h"
+#include "sealed.h"
 #include "test.h"
 
 #include <sys/mman.h>
@@ -269,6 +270,7 @@ int main(int count, char **arguments)
 {
     const char *cases = count > 1 ? arguments[1] : "../cases";
 
+    CHECK(tw_sealed_open(true), "the agent's own pages");
     test_each(cases, "tw_policy/valid", valid);
     test_each(cases, "tw_policy/invalid", invalid);
     newer_version();
