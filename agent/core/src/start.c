@@ -160,13 +160,16 @@ int tw_start_flat(const char *tw_policy, const char *folder, const char *runtime
 
 static const char *const everything[] = {"*"};
 static const char *const root[] = {"/"};
-static const struct tw_block any_address[] = {{.prefix = 0, .text = "::/0"}};
+static const struct tw_block any_address[] = {
+    {.prefix = 0, .text = "::/0"},
+    {.address = {{[10] = 0xff, [11] = 0xff}}, .prefix = 96, .text = "0.0.0.0/0"},
+};
 
 /* What holds when the policy can't be trusted any more: its strongest effect, for all that can be denied. */
 #define NOTHING(e)                                                                       \
     {                                                                                    \
         .processes = {.effect = (e), .block_all = true},                                 \
-        .network = {.effect = (e), .deny_ips = {any_address, 1}},                        \
+        .network = {.effect = (e), .deny_ips = {any_address, 2}},                        \
         .dns = {.effect = (e), .deny = {everything, 1}},                                 \
         .filesystem = {.effect = (e), .deny = {root, 1}},                                \
     }
