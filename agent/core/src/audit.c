@@ -3,11 +3,11 @@
 #include "agent_pages.h"
 #include "defender.h"
 #include "error_stream.h"
+#include "shared_memory.h"
 #include "text.h"
 
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 enum { EMPTY, WRITING, PENDING, WRITTEN };
@@ -21,22 +21,24 @@ struct slot {
     char line[TW_AUDIT_LINE];
 };
 
-/* Shared with children: a denied child can often not write, since its descriptors are closed already. */
+/* Shared with children, and with programs that they become: they can often not write, since their descriptors are closed
+ * or others already. So nothing in it may be trusted to be in bounds. */
 struct ring {
     _Atomic unsigned long next; /* number of lines ever begun; a line's place is its number modulo the size */
+    _Atomic unsigned long invocation_first; /* what it was when the invocation began */
     unsigned long drained;
     struct slot slots[TW_AUDIT_RING];
 };
 
 static struct {
     struct ring *ring;
-    pid_t main_process;
-    _Atomic unsigned long invocation_first; /* the ring's `next` when the invocation began */
+    struct tw_remote place; /* of the ring, for programs */
+    pid_t main_process, program; /* the runtime, and the process that this core was started in: it or one that it started */
     char function[TW_AUDIT_TEXT], region[64], provider[16], rule[TW_AUDIT_TEXT], runtime[64];
 } audit;
 
 /* The request id, which threads read while the next invocation begins: words, in places that are written in turn. */
-enum { REQUEST = 128, REQUEST_WORDS = REQUEST / sizeof(unsigned long), REQUESTS = 8 };
+enum { REQUEST_WORDS = TW_AUDIT_REQUEST / sizeof(unsigned long), REQUESTS = 8 };
 
 static struct {
     _Atomic unsigned long words[REQUESTS][REQUEST_WORDS];
@@ -54,25 +56,79 @@ static void copy(char *to, size_t size, const char *from)
     to[length] = '\0';
 }
 
-bool tw_audit_open(const struct tw_audit_identity *identity)
+void tw_audit_request(char output[TW_AUDIT_REQUEST])
+{
+    const _Atomic unsigned long *words = requests.words[atomic_load(&requests.current) % REQUESTS];
+
+    for (size_t i = 0; i < REQUEST_WORDS; i++) {
+        unsigned long word = atomic_load_explicit(&words[i], memory_order_relaxed);
+
+        memcpy(output + i * sizeof word, &word, sizeof word);
+    }
+    output[TW_AUDIT_REQUEST - 1] = '\0';
+}
+
+static void write_request(const char *id)
+{
+    char text[TW_AUDIT_REQUEST];
+    unsigned next = atomic_load(&requests.current) + 1;
+
+    memset(text, 0, sizeof text);
+    copy(text, sizeof text, id);
+    for (size_t i = 0; i < REQUEST_WORDS; i++) {
+        unsigned long word;
+
+        memcpy(&word, text + i * sizeof word, sizeof word);
+        atomic_store_explicit(&requests.words[next % REQUESTS][i], word, memory_order_relaxed);
+    }
+    atomic_store(&requests.current, next);
+}
+
+static void open_own(void)
+{
+    audit.main_process = audit.program;
+    tw_error_stream_open(audit.main_process);
+    audit.ring = tw_shared_memory_make(sizeof *audit.ring, &audit.place);
+}
+
+/* Where the runtime's ring can't be reached, lines that this program can't write are lost. */
+static void open_runtimes(const struct tw_parent *parent)
+{
+    audit.main_process = parent->process;
+    tw_error_stream_follow(parent);
+    audit.place = parent->ring;
+    audit.ring = tw_shared_memory_join(parent->process, &parent->ring, sizeof *audit.ring);
+    if (audit.ring == NULL)
+        audit.ring = tw_shared_memory_make(sizeof *audit.ring, NULL);
+}
+
+bool tw_audit_open(const struct tw_audit_identity *identity, const struct tw_parent *parent, const char *request)
 {
     copy(audit.function, sizeof audit.function, identity->function);
     copy(audit.region, sizeof audit.region, identity->region);
     copy(audit.provider, sizeof audit.provider, identity->provider);
     copy(audit.rule, sizeof audit.rule, identity->rule);
     copy(audit.runtime, sizeof audit.runtime, identity->runtime);
-    audit.main_process = tw_process_id();
-    tw_error_stream_open(audit.main_process);
-    void *memory = mmap(NULL, sizeof(struct ring), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-    audit.ring = memory == MAP_FAILED ? NULL : memory;
-    tw_agent_pages_add(audit.ring, sizeof(struct ring));
+    write_request(request);
+    audit.program = tw_process_id();
+    if (parent == NULL)
+        open_own();
+    else
+        open_runtimes(parent);
+    tw_agent_pages_add(audit.ring, sizeof *audit.ring);
     return audit.ring != NULL;
 }
 
-pid_t tw_audit_main_process(void)
+struct tw_remote tw_audit_ring(void)
 {
-    return audit.main_process;
+    return audit.place;
+}
+
+static size_t length_of(const struct slot *slot)
+{
+    size_t length = *(const volatile size_t *)&slot->length;
+
+    return length < TW_AUDIT_LINE ? length : TW_AUDIT_LINE;
 }
 
 static void emit_slot(struct slot *slot)
@@ -81,7 +137,7 @@ static void emit_slot(struct slot *slot)
 
     if (!atomic_compare_exchange_strong(&slot->state, &pending, WRITING))
         return;
-    atomic_store(&slot->state, tw_error_stream_write(slot->line, slot->length) ? WRITTEN : PENDING);
+    atomic_store(&slot->state, tw_error_stream_write(slot->line, length_of(slot)) ? WRITTEN : PENDING);
 }
 
 /* What children left; only the main process can be sure of its descriptor. */
@@ -179,7 +235,7 @@ static unsigned long hash(unsigned long key, const char *bytes, size_t length)
 
 static bool is_repeat(unsigned long key, pid_t process)
 {
-    unsigned long next = atomic_load(&audit.ring->next), first = atomic_load(&audit.invocation_first);
+    unsigned long next = atomic_load(&audit.ring->next), first = atomic_load(&audit.ring->invocation_first);
 
     if (next - first > TW_AUDIT_RING)
         first = next - TW_AUDIT_RING;
@@ -189,39 +245,11 @@ static bool is_repeat(unsigned long key, pid_t process)
         if (atomic_load(&slot->key) != key)
             continue;
         /* A child that meets the same file again is still at its first attempt: it walks through PATH. */
-        if (process == audit.main_process || slot->process != process)
+        if (process == audit.program || slot->process != process)
             atomic_fetch_add(&slot->count, 1);
         return true;
     }
     return false;
-}
-
-static void read_request(char output[REQUEST])
-{
-    const _Atomic unsigned long *words = requests.words[atomic_load(&requests.current) % REQUESTS];
-
-    for (size_t i = 0; i < REQUEST_WORDS; i++) {
-        unsigned long word = atomic_load_explicit(&words[i], memory_order_relaxed);
-
-        memcpy(output + i * sizeof word, &word, sizeof word);
-    }
-    output[REQUEST - 1] = '\0';
-}
-
-static void write_request(const char *id)
-{
-    char text[REQUEST];
-    unsigned next = atomic_load(&requests.current) + 1;
-
-    memset(text, 0, sizeof text);
-    copy(text, sizeof text, id);
-    for (size_t i = 0; i < REQUEST_WORDS; i++) {
-        unsigned long word;
-
-        memcpy(&word, text + i * sizeof word, sizeof word);
-        atomic_store_explicit(&requests.words[next % REQUESTS][i], word, memory_order_relaxed);
-    }
-    atomic_store(&requests.current, next);
 }
 
 static const char *const types[] = {"processes", "network", "filesystem"};
@@ -230,9 +258,9 @@ static const char *const types[] = {"processes", "network", "filesystem"};
 static void begin_audit(struct tw_text *text, enum tw_audit_type type, const char *attack, const char *effect,
                         const char *severity, const char *why)
 {
-    char request[REQUEST];
+    char request[TW_AUDIT_REQUEST];
 
-    read_request(request);
+    tw_audit_request(request);
     begin_line(text, types[type]);
     tw_text_field(text, "attackType", attack, TW_AUDIT_TEXT);
     tw_text_field(text, "effect", effect, TW_AUDIT_TEXT);
@@ -329,9 +357,17 @@ void tw_audit_tampering(const char *what, enum tw_effect effect)
 
 void tw_audit_invocation_begin(const char *request_id)
 {
+    /* A program that the runtime started belongs to the invocation that it was started in. */
+    if (audit.program != audit.main_process)
+        return;
     write_request(request_id);
-    if (audit.ring != NULL)
-        atomic_store(&audit.invocation_first, atomic_load(&audit.ring->next));
+    if (audit.ring == NULL)
+        return;
+    unsigned long next = atomic_load(&audit.ring->next);
+
+    if (next != atomic_load(&audit.ring->invocation_first)) /* by a program, since the last one ended */
+        emit_pending();
+    atomic_store(&audit.ring->invocation_first, next);
 }
 
 /* A repeated audit once more, with the number of its repeats: the counts of all lines add up. */
@@ -340,9 +376,11 @@ static void emit_count(const struct slot *slot, unsigned count)
     char line[TW_AUDIT_LINE];
     struct tw_text text = {.start = line, .size = sizeof line};
 
-    if (slot->length < 3)
+    size_t length = length_of(slot);
+
+    if (length < 3)
         return;
-    tw_text_put(&text, slot->line, slot->length - 3); /* up to the count, which is 1 there */
+    tw_text_put(&text, slot->line, length - 3); /* up to the count, which is 1 there */
     tw_text_number(&text, count);
     tw_text_add(&text, "}\n");
     tw_error_stream_write(line, text.length);
@@ -350,9 +388,9 @@ static void emit_count(const struct slot *slot, unsigned count)
 
 void tw_audit_invocation_end(void)
 {
-    if (audit.ring == NULL)
+    if (audit.ring == NULL || audit.program != audit.main_process)
         return;
-    unsigned long next = atomic_load(&audit.ring->next), first = atomic_load(&audit.invocation_first);
+    unsigned long next = atomic_load(&audit.ring->next), first = atomic_load(&audit.ring->invocation_first);
 
     if (next == 0)
         return;
@@ -366,7 +404,7 @@ void tw_audit_invocation_end(void)
         if (count > 1)
             emit_count(slot, count - 1);
     }
-    atomic_store(&audit.invocation_first, next);
+    atomic_store(&audit.ring->invocation_first, next);
 }
 
 size_t tw_audit_drain(char *buffer, size_t size)
@@ -382,15 +420,16 @@ size_t tw_audit_drain(char *buffer, size_t size)
     while (audit.ring->drained < next) {
         const struct slot *slot = &audit.ring->slots[audit.ring->drained % TW_AUDIT_RING];
         bool is_whole = atomic_load(&slot->state) != WRITING;
+        size_t length = length_of(slot);
 
         /* The last line may still be written. One that was never finished is that of a child which was killed. */
-        if ((!is_whole && audit.ring->drained + 1 == next) || (is_whole && slot->length > size - used))
+        if ((!is_whole && audit.ring->drained + 1 == next) || (is_whole && length > size - used))
             break;
         audit.ring->drained++;
         if (!is_whole)
             continue;
-        memcpy(buffer + used, slot->line, slot->length);
-        used += slot->length;
+        memcpy(buffer + used, slot->line, length);
+        used += length;
     }
     return used;
 }

@@ -6,18 +6,22 @@
 #define TW_AUDIT_H
 
 #include "judge.h"
+#include "parent.h"
 
-#include <sys/types.h>
-
-enum { TW_AUDIT_LINE = 4096, TW_AUDIT_RING = 64, TW_AUDIT_PATH = 512, TW_AUDIT_COMMAND = 1024, TW_AUDIT_TEXT = 256 };
+enum { TW_AUDIT_LINE = 4096, TW_AUDIT_RING = 64, TW_AUDIT_PATH = 512, TW_AUDIT_COMMAND = 1024, TW_AUDIT_TEXT = 256, TW_AUDIT_REQUEST = 128 };
 
 /* What stands in every line. Strings are copied. */
 struct tw_audit_identity {
     const char *function, *region, *provider, *rule, *runtime;
 };
 
-/* Takes a duplicate of stderr and the memory for the ring. Returns false when there is no memory. */
-bool tw_audit_open(const struct tw_audit_identity *identity);
+/* Takes a duplicate of stderr and the memory for the ring; in a program that the runtime started, `parent` and the request's
+ * id say whose, else they are NULL. Returns false when there is no memory. */
+bool tw_audit_open(const struct tw_audit_identity *identity, const struct tw_parent *parent, const char *request);
+
+/* What programs have to know: where the ring is, and for which request they run. */
+struct tw_remote tw_audit_ring(void);
+void tw_audit_request(char output[TW_AUDIT_REQUEST]);
 
 /* The environment's first line: version, rule, the sections' effects, kernel lock. */
 void tw_audit_first_line(const char *message, const struct tw_policy *policy, const char *lock);
@@ -45,9 +49,6 @@ void tw_audit_invocation_begin(const char *request_id);
 void tw_audit_invocation_end(void);
 
 size_t tw_audit_drain(char *buffer, size_t size);
-
-/* The process that the core was started in: the runtime. */
-pid_t tw_audit_main_process(void);
 
 /* Command lines without what looks like a secret. Returns the length written, at most `size`. */
 size_t tw_scrub(const char *const *argv, char *output, size_t size);

@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 #include "error_stream.h"
 
-#include "text.h"
+#include "shared_memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,13 +11,15 @@
 #include <time.h>
 #include <unistd.h>
 
+/* pidfd_open and pidfd_getfd, which have the same numbers on all machines; Linux 5.3 and 5.6. */
+enum { PIDFD_OPEN = 434, PIDFD_GETFD = 438 };
+
 static struct {
-    int descriptor;
-    dev_t device;
-    ino_t inode;
+    struct tw_remote kept; /* in the main process */
     pid_t main_process;
+    bool follows;   /* this program was started by the main process, and has no duplicate of its own */
     bool has_place; /* a file that is written where the last line ended, and not appended to */
-} stream = {.descriptor = -1};
+} stream = {.kept = {.descriptor = -1}};
 
 pid_t tw_process_id(void)
 {
@@ -29,16 +31,26 @@ void tw_error_stream_open(pid_t main_process)
     struct stat status;
 
     stream.main_process = main_process;
-    /* Higher than the numbers that programs count up from three; below 64, since for more the kernel makes the table of
-     * descriptors anew, which takes a threaded process 10 ms. */
-    stream.descriptor = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 48);
-    if (stream.descriptor < 0) /* a limit below that */
-        stream.descriptor = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-    if (stream.descriptor < 0 || fstat(stream.descriptor, &status) != 0)
+    stream.kept.descriptor = tw_descriptor_keep(STDERR_FILENO);
+    if (stream.kept.descriptor < 0 || fstat(stream.kept.descriptor, &status) != 0)
         return;
-    stream.device = status.st_dev;
-    stream.inode = status.st_ino;
-    stream.has_place = S_ISREG(status.st_mode) && (fcntl(stream.descriptor, F_GETFL) & O_APPEND) == 0;
+    stream.kept.device = status.st_dev;
+    stream.kept.inode = status.st_ino;
+    stream.has_place = S_ISREG(status.st_mode) && (fcntl(stream.kept.descriptor, F_GETFL) & O_APPEND) == 0;
+}
+
+void tw_error_stream_follow(const struct tw_parent *parent)
+{
+    stream.kept = parent->stream;
+    stream.main_process = parent->process;
+    stream.has_place = parent->stream_has_place;
+    stream.follows = true;
+}
+
+void tw_error_stream_describe(struct tw_parent *parent)
+{
+    parent->stream = stream.kept;
+    parent->stream_has_place = stream.has_place;
 }
 
 /* Whether a descriptor still is that stream: the function may have used its number anew. */
@@ -46,8 +58,8 @@ static bool is_ours(int descriptor)
 {
     struct stat status;
 
-    return descriptor >= 0 && fstat(descriptor, &status) == 0 && status.st_dev == stream.device &&
-           status.st_ino == stream.inode;
+    return descriptor >= 0 && fstat(descriptor, &status) == 0 && status.st_dev == stream.kept.device &&
+           status.st_ino == stream.kept.inode;
 }
 
 /* Nobody may read the stream any more: the signal that this raises is not the function's, and would end it. */
@@ -70,30 +82,40 @@ static bool write_to(int descriptor, const char *line, size_t length)
     return written > 0;
 }
 
-/* The main process's descriptor, through /proc: a child's own copy may be closed. */
+/* A duplicate of the main process's descriptor, with the same place in a file, and of a socket as well. The kernel lets a
+ * process have it that might trace the main process; our own lock refuses it. */
+static int duplicate(void)
+{
+    int process = (int)syscall(PIDFD_OPEN, stream.main_process, 0);
+    int descriptor = process < 0 ? -1 : (int)syscall(PIDFD_GETFD, process, stream.kept.descriptor, 0);
+
+    if (process >= 0)
+        close(process);
+    return descriptor;
+}
+
+/* The main process's descriptor: a child's own copy may be closed. Opened anew, a file has a place of its own, and the main
+ * process would write over our line. */
 static int parents_descriptor(void)
 {
-    char path[64];
-    struct tw_text text = {.start = path, .size = sizeof path - 1};
+    int descriptor = -1;
 
-    tw_text_add(&text, "/proc/");
-    tw_text_number(&text, (unsigned long)stream.main_process);
-    tw_text_add(&text, "/fd/");
-    tw_text_number(&text, (unsigned long)stream.descriptor);
-    path[text.length] = '\0';
-    return open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+    if (stream.kept.descriptor >= 0 && !stream.has_place)
+        descriptor = tw_remote_open(stream.main_process, &stream.kept, O_WRONLY | O_APPEND);
+    if (stream.kept.descriptor >= 0 && descriptor < 0)
+        descriptor = duplicate();
+    return descriptor;
 }
 
 bool tw_error_stream_write(const char *line, size_t length)
 {
-    if (is_ours(stream.descriptor))
-        return write_to(stream.descriptor, line, length);
+    if (!stream.follows && is_ours(stream.kept.descriptor))
+        return write_to(stream.kept.descriptor, line, length);
     if (is_ours(STDERR_FILENO))
         return write_to(STDERR_FILENO, line, length);
     if (tw_process_id() == stream.main_process)
         return false;
-    /* Opened anew, a file has a place of its own: the parent would write over our line. */
-    int descriptor = stream.descriptor < 0 || stream.has_place ? -1 : parents_descriptor();
+    int descriptor = parents_descriptor();
     bool done = is_ours(descriptor) && write_to(descriptor, line, length);
 
     if (descriptor >= 0)

@@ -3,12 +3,17 @@
 #ifndef TW_ERROR_STREAM_H
 #define TW_ERROR_STREAM_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <sys/types.h>
+#include "parent.h"
 
 /* Takes the duplicate; `main_process` is whose it is. */
 void tw_error_stream_open(pid_t main_process);
+
+/* In a program that the runtime started: writes to the runtime's, and not to what the program has for a stderr, unless that
+ * is the same. */
+void tw_error_stream_follow(const struct tw_parent *parent);
+
+/* What a program has to know for that. */
+void tw_error_stream_describe(struct tw_parent *parent);
 
 /* One write. Returns false when this process can't reach the stream: then its parent has to write. */
 bool tw_error_stream_write(const char *line, size_t length);

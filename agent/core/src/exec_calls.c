@@ -22,12 +22,13 @@
 typedef int exec_function(const char *, char *const[], char *const[]);
 typedef int fexecve_function(int, char *const[], char *const[]);
 
-static bool exec_denied(const struct tw_program_call *call, char *const argv[])
+static enum tw_fate exec_fate(const struct tw_program_call *call, char *const argv[])
 {
-    if (!tw_process_denied(call, (const char *const *)argv))
-        return false;
-    errno = EACCES;
-    return true;
+    enum tw_fate fate = tw_process_fate(call, (const char *const *)argv);
+
+    if (fate == TW_FATE_DENIED)
+        errno = EACCES;
+    return fate;
 }
 
 /* An exec that the judge let through: it comes back only when it failed. */
@@ -38,6 +39,15 @@ static int exec(const char *path, char *const argv[], char *const envp[])
     return -1;
 }
 
+/* In a function that returns `failure`: `made` is the environment for a program that is to be executed. */
+#define EXEC_ENVIRONMENT(made, envp, fate, failure) \
+    TW_ENVIRONMENT(made, envp, fate);               \
+                                                    \
+    if (made == NULL && (envp) != NULL) {           \
+        errno = E2BIG;                              \
+        return failure;                             \
+    }
+
 int tw_execve(const char *path, char *const argv[], char *const envp[])
 {
     char copy[PATH_MAX];
@@ -46,9 +56,12 @@ int tw_execve(const char *path, char *const argv[], char *const envp[])
     if (path == NULL)
         return TW_REAL(execve, exec_function)(path, argv, envp);
     TW_OWN_ARGUMENTS(own, argv, -1);
-    if (!tw_path_copy(path, copy) || exec_denied(&call, own))
+    enum tw_fate fate = tw_path_copy(path, copy) ? exec_fate(&call, own) : TW_FATE_DENIED;
+
+    if (fate == TW_FATE_DENIED)
         return -1;
-    return exec(copy, own, envp);
+    EXEC_ENVIRONMENT(made, envp, fate, -1)
+    return exec(copy, own, made);
 }
 
 int tw_execv(const char *path, char *const argv[])
@@ -77,12 +90,14 @@ static void execute_as_script(const char *path, char *const argv[], char *const 
 static bool try_candidate(const char *path, char *const argv[], char *const envp[])
 {
     struct tw_program_call call = {.folder = AT_FDCWD, .path = path, .shell_fallback = true};
+    enum tw_fate fate = exec_fate(&call, argv);
 
-    if (exec_denied(&call, argv))
+    if (fate == TW_FATE_DENIED)
         return false;
-    exec(path, argv, envp);
+    EXEC_ENVIRONMENT(made, envp, fate, false)
+    exec(path, argv, made);
     if (errno == ENOEXEC)
-        execute_as_script(path, argv, envp);
+        execute_as_script(path, argv, made);
     return errno == EACCES || errno == ENOENT || errno == ESTALE || errno == ENOTDIR || errno == ENODEV ||
            errno == ETIMEDOUT;
 }
@@ -172,9 +187,12 @@ int tw_execveat(int folder, const char *path, char *const argv[], char *const en
     if (path == NULL)
         return (int)TW_REAL(syscall, tw_syscall_function)(SYS_execveat, folder, 0, (long)argv, (long)envp, flags, 0);
     TW_OWN_ARGUMENTS(own, argv, -1);
-    if (!tw_path_copy(path, copy) || exec_denied(&call, own))
+    enum tw_fate fate = tw_path_copy(path, copy) ? exec_fate(&call, own) : TW_FATE_DENIED;
+
+    if (fate == TW_FATE_DENIED)
         return -1;
-    TW_REAL(syscall, tw_syscall_function)(SYS_execveat, folder, (long)copy, (long)own, (long)envp, flags, 0);
+    EXEC_ENVIRONMENT(made, envp, fate, -1)
+    TW_REAL(syscall, tw_syscall_function)(SYS_execveat, folder, (long)copy, (long)own, (long)made, flags, 0);
     if (copy[0] != '\0') /* else the file is there: it is the descriptor's */
         errno = tw_lock_true_error(folder, copy, errno);
     return -1;
@@ -184,8 +202,13 @@ int tw_fexecve(int descriptor, char *const argv[], char *const envp[])
 {
     struct tw_program_call call = {.folder = descriptor, .path = "", .is_descriptor = true};
 
+    if (argv == NULL || envp == NULL) /* which libc refuses */
+        return TW_REAL(fexecve, fexecve_function)(descriptor, argv, envp);
     TW_OWN_ARGUMENTS(own, argv, -1);
-    if (own != NULL && envp != NULL && exec_denied(&call, own))
+    enum tw_fate fate = exec_fate(&call, own);
+
+    if (fate == TW_FATE_DENIED)
         return -1;
-    return TW_REAL(fexecve, fexecve_function)(descriptor, own, envp);
+    EXEC_ENVIRONMENT(made, envp, fate, -1)
+    return TW_REAL(fexecve, fexecve_function)(descriptor, own, made);
 }

@@ -17,28 +17,28 @@ struct link_map;
     CALL(ANY, syscall, tw_syscall) \
     CALL(ANY, dlmopen, tw_dlmopen)
 
-#define TW_PROCESS_CALLS(CALL)                                   \
-    CALL(P, execve, tw_execve)                                   \
-    CALL(P, execv, tw_execv)                                     \
-    CALL(P, execvp, tw_execvp)                                   \
-    CALL(P, execvpe, tw_execvpe)                                 \
-    CALL(P, execl, tw_execl)                                     \
-    CALL(P, execle, tw_execle)                                   \
-    CALL(P, execlp, tw_execlp)                                   \
-    CALL(P, execveat, tw_execveat)                               \
-    CALL(P, fexecve, tw_fexecve)                                 \
-    CALL(P, posix_spawn, tw_posix_spawn)                         \
-    CALL(P, posix_spawnp, tw_posix_spawnp)                       \
-    CALL(P, pidfd_spawn, tw_pidfd_spawn)                         \
-    CALL(P, pidfd_spawnp, tw_pidfd_spawnp)                       \
-    CALL(P, posix_spawn_file_actions_addchdir_np, tw_addchdir)   \
-    CALL(P, posix_spawn_file_actions_addfchdir_np, tw_addfchdir) \
-    CALL(P, system, tw_system)                                   \
-    CALL(P, __libc_system, tw_system)                            \
-    CALL(P, popen, tw_popen)                                     \
-    CALL(P, _IO_popen, tw_popen)                                 \
-    CALL(P, _IO_proc_open, tw_proc_open)                         \
-    CALL(P, wordexp, tw_wordexp)
+#define TW_PROCESS_CALLS(CALL)                                     \
+    CALL(ANY, execve, tw_execve)                                   \
+    CALL(ANY, execv, tw_execv)                                     \
+    CALL(ANY, execvp, tw_execvp)                                   \
+    CALL(ANY, execvpe, tw_execvpe)                                 \
+    CALL(ANY, execl, tw_execl)                                     \
+    CALL(ANY, execle, tw_execle)                                   \
+    CALL(ANY, execlp, tw_execlp)                                   \
+    CALL(ANY, execveat, tw_execveat)                               \
+    CALL(ANY, fexecve, tw_fexecve)                                 \
+    CALL(ANY, posix_spawn, tw_posix_spawn)                         \
+    CALL(ANY, posix_spawnp, tw_posix_spawnp)                       \
+    CALL(ANY, pidfd_spawn, tw_pidfd_spawn)                         \
+    CALL(ANY, pidfd_spawnp, tw_pidfd_spawnp)                       \
+    CALL(ANY, posix_spawn_file_actions_addchdir_np, tw_addchdir)   \
+    CALL(ANY, posix_spawn_file_actions_addfchdir_np, tw_addfchdir) \
+    CALL(ANY, system, tw_system)                                   \
+    CALL(ANY, __libc_system, tw_system)                            \
+    CALL(ANY, popen, tw_popen)                                     \
+    CALL(ANY, _IO_popen, tw_popen)                                 \
+    CALL(ANY, _IO_proc_open, tw_proc_open)                         \
+    CALL(ANY, wordexp, tw_wordexp)
 
 #define TW_FILE_CALLS(CALL)                               \
     CALL(ANY, open, tw_open)                              \

@@ -2,6 +2,7 @@
 #include "main_process.h"
 
 #include "error_stream.h"
+#include "sealed.h"
 #include "text.h"
 
 #include <fcntl.h>
@@ -11,8 +12,8 @@
 
 enum { START_FIELD = 22, STAT = 1024 };
 
-static pid_t noted;
-static unsigned long long noted_start;
+TW_SEALED static pid_t noted;
+TW_SEALED static unsigned long long noted_start;
 
 unsigned long long tw_process_start(pid_t process)
 {
@@ -44,6 +45,12 @@ void tw_main_process_note(void)
 {
     noted = tw_process_id();
     noted_start = tw_process_start(noted);
+}
+
+void tw_main_process_follow(pid_t process, unsigned long long start)
+{
+    noted = process;
+    noted_start = start;
 }
 
 void tw_main_process_end(void)

@@ -1,4 +1,4 @@
-/* The section "processes": judges a program that is about to start.
+/* The section "processes": judges a program that is about to start, and tells whether it can run under the policy.
  *
  * Safe in the child of a vfork: nothing here allocates, locks or keeps state. The hooks that ask stand in exec_calls.c,
  * spawn_calls.c and shell_calls.c; libc's own functions call each other directly and not through them, so each call is
@@ -18,7 +18,10 @@ enum { SCRIPTS = 5 };
 static bool act(const struct tw_verdict *verdict, const struct tw_process_facts *facts)
 {
     char command[TW_AUDIT_COMMAND];
-    size_t length = verdict->effect == TW_EFFECT_DISABLE ? 0 : tw_scrub(facts->argv, command, sizeof command - 1);
+
+    if (verdict->effect == TW_EFFECT_DISABLE)
+        return false;
+    size_t length = tw_scrub(facts->argv, command, sizeof command - 1);
     const struct tw_detail details[] = {
         {"processPath", facts->path, TW_AUDIT_PATH, false},
         {"interpreter", facts->interpreter, TW_AUDIT_PATH, false},
@@ -29,11 +32,13 @@ static bool act(const struct tw_verdict *verdict, const struct tw_process_facts 
     return tw_act(verdict, TW_AUDIT_PROCESSES, details, sizeof details / sizeof *details);
 }
 
-/* The whole chain: a script's interpreter may be a script, and each file has to pass. */
-static bool chain_denied(const struct tw_processes *section, struct tw_program_call call, const char *const *argv)
+/* The whole chain: a script's interpreter may be a script, and each file has to pass. What is started in the end is the last
+ * of them. */
+static enum tw_fate chain_fate(const struct tw_processes *section, struct tw_program_call call, const char *const *argv)
 {
-    struct tw_program program;
+    struct tw_program program = {.foreign = false};
     char next[PATH_MAX];
+    bool judged = section->effect == TW_EFFECT_DISABLE;
 
     for (int depth = 0; depth <= SCRIPTS && tw_program_find(&call, &program); depth++) {
         struct tw_process_facts facts = {
@@ -42,26 +47,29 @@ static bool chain_denied(const struct tw_processes *section, struct tw_program_c
             .interpreter = program.interpreter[0] == '\0' ? NULL : program.interpreter,
             .unexamined = program.unexamined,
         };
-        struct tw_verdict verdict = tw_judge_process(section, &facts);
+        struct tw_verdict verdict = {.effect = TW_EFFECT_DISABLE};
 
-        if (verdict.effect != TW_EFFECT_DISABLE)
-            return act(&verdict, &facts);
+        if (!judged)
+            verdict = tw_judge_process(section, &facts);
+        judged |= verdict.effect != TW_EFFECT_DISABLE;
+        if (act(&verdict, &facts))
+            return TW_FATE_DENIED;
         if (facts.interpreter == NULL)
             break;
         memcpy(next, program.interpreter, sizeof next);
         call = (struct tw_program_call){.folder = AT_FDCWD, .path = next};
     }
-    return false;
+    return program.foreign ? TW_FATE_FOREIGN : TW_FATE_FOLLOWED;
 }
 
-bool tw_process_denied(const struct tw_program_call *call, const char *const *argv)
+enum tw_fate tw_process_fate(const struct tw_program_call *call, const char *const *argv)
 {
     const struct tw_policy *policy = tw_policy_active;
-    bool denied = false;
+    enum tw_fate fate = TW_FATE_FOLLOWED;
     int error = errno;
 
-    if (policy != NULL && policy->processes.effect != TW_EFFECT_DISABLE && call->path != NULL)
-        denied = chain_denied(&policy->processes, *call, argv);
+    if (policy != NULL && call->path != NULL)
+        fate = chain_fate(&policy->processes, *call, argv);
     errno = error;
-    return denied;
+    return fate;
 }

@@ -2,6 +2,7 @@
 #ifndef TW_PROCESS_CALLS_H
 #define TW_PROCESS_CALLS_H
 
+#include "children.h"
 #include "hooks.h"
 
 #include <spawn.h>
@@ -9,10 +10,12 @@
 #include <stdio.h>
 #include <wordexp.h>
 
-/* Judges a program that is about to start, writes the audit, ends the environment if the effect is block.
- * Returns whether the call must fail. Keeps errno. */
+/* Judges a program that is about to start, writes the audit, ends the environment if the effect is block. Keeps errno. */
 struct tw_program_call;
-bool tw_process_denied(const struct tw_program_call *call, const char *const *argv);
+enum tw_fate tw_process_fate(const struct tw_program_call *call, const char *const *argv);
+
+/* system, once it is judged: libc's own would start the shell with an environment that other threads can change. */
+int tw_shell_run(const char *command, char *const envp[]);
 
 int tw_execve(const char *path, char *const argv[], char *const envp[]);
 int tw_execv(const char *path, char *const argv[]);

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "program.h"
 
+#include "program_kind.h"
 #include "text.h"
 
 #include <errno.h>
@@ -56,7 +57,7 @@ enum kind { PROGRAM, SCRIPT, NEITHER, UNREADABLE };
 
 /* What a file is by its first bytes; of a script, the interpreter lies in `head`. The kernel needs no permission to
  * read a file for this, and we do. */
-static enum kind kind(int descriptor, char head[HEAD + 1], const char **interpreter)
+static enum kind kind(int descriptor, char head[HEAD + 1], const char **interpreter, bool *foreign)
 {
     ssize_t length;
 
@@ -69,7 +70,10 @@ static enum kind kind(int descriptor, char head[HEAD + 1], const char **interpre
     *interpreter = tw_script_interpreter(head, (size_t)length + (length < HEAD));
     if (*interpreter != NULL)
         return SCRIPT;
-    return length >= 4 && memcmp(head, "\x7f" "ELF", 4) == 0 ? PROGRAM : NEITHER;
+    if (length < 4 || memcmp(head, "\x7f" "ELF", 4) != 0)
+        return NEITHER;
+    *foreign = tw_program_is_foreign(descriptor, head, (size_t)length);
+    return PROGRAM;
 }
 
 /* Opens for reading what may be read, else as a mere name. */
@@ -111,7 +115,7 @@ static void find_interpreter(int file, bool shell_fallback, struct tw_program *p
 {
     char head[HEAD + 1];
     const char *next = NULL;
-    enum kind what = kind(file, head, &next);
+    enum kind what = kind(file, head, &next, &program->foreign);
 
     program->unexamined |= what == UNREADABLE;
     if (what == NEITHER && shell_fallback)
@@ -150,6 +154,7 @@ bool tw_program_find(const struct tw_program_call *call, struct tw_program *prog
     bool found = descriptor >= 0 ? is_executable(descriptor) : may_start(call->folder, call->path);
 
     program->interpreter[0] = '\0';
+    program->foreign = false;
     program->unexamined = descriptor < 0;
     if (call->file_unknown) {
         /* What the child means by this name may be another file, or be there only for it. */

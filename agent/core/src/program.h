@@ -10,6 +10,7 @@
 struct tw_program {
     char path[PATH_MAX];        /* canonical */
     char interpreter[PATH_MAX]; /* canonical, of a script, and maybe a script itself; else empty */
+    bool foreign;    /* it is a program that can't load our library */
     bool unexamined; /* it is there, but which file it is, or what would interpret it, could not be found out */
 };
 

@@ -8,18 +8,19 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef int system_function(const char *);
 typedef FILE *popen_function(const char *, const char *);
 typedef FILE *proc_open_function(FILE *, const char *, const char *);
 typedef int wordexp_function(const char *, wordexp_t *, int);
 
-static bool shell_denied(const char *command)
+static enum tw_fate shell_fate(const char *command)
 {
     const char *const argv[] = {"sh", "-c", command, NULL};
     struct tw_program_call call = {.folder = AT_FDCWD, .path = "/bin/sh"};
 
-    return tw_process_denied(&call, argv);
+    return tw_process_fate(&call, argv);
 }
 
 /* A copy of `command`, unless it is longer than copies may be. */
@@ -40,21 +41,36 @@ static const char *own_command(const char *command, char *memory, size_t size)
 int tw_system(const char *command)
 {
     OWN_COMMAND(own, command);
-
     /* NULL asks whether there is a shell, which libc finds out by starting one. */
-    if (shell_denied(own != NULL ? own : "exit 0")) {
+    const char *run = own != NULL ? own : "exit 0";
+    enum tw_fate fate = shell_fate(run);
+
+    if (fate == TW_FATE_DENIED) {
         errno = EACCES;
         return own == NULL ? 0 : 127 << 8; /* as when libc's child can't execute the shell: it ended with 127 */
     }
-    return TW_REAL(system, system_function)(own);
+    char *const *given = environ;
+    TW_ENVIRONMENT(made, given, fate);
+
+    if (made == given)
+        return TW_REAL(system, system_function)(own);
+    if (made == NULL)
+        errno = E2BIG;
+    int status = made == NULL ? 127 << 8 : tw_shell_run(run, made);
+
+    return own == NULL ? status == 0 : status;
 }
 
+/* libc's own code starts the shell, with the environment of this process. */
 static bool stream_denied(const char *command)
 {
-    if (command == NULL || !shell_denied(command))
-        return false;
-    errno = EACCES;
-    return true;
+    enum tw_fate fate = command == NULL ? TW_FATE_FOREIGN : shell_fate(command);
+
+    if (fate == TW_FATE_DENIED)
+        errno = EACCES;
+    if (fate == TW_FATE_FOLLOWED)
+        tw_environment_mark_own();
+    return fate == TW_FATE_DENIED;
 }
 
 FILE *tw_popen(const char *command, const char *mode)
@@ -71,17 +87,27 @@ FILE *tw_proc_open(FILE *stream, const char *command, const char *mode)
     return stream_denied(own) ? NULL : TW_REAL(_IO_proc_open, proc_open_function)(stream, own, mode);
 }
 
+/* Only a command substitution starts a shell. libc itself tells whether there is one. */
+static bool starts_shell(const char *words, int flags)
+{
+    wordexp_t trial;
+
+    if (words == NULL || (strchr(words, '`') == NULL && strstr(words, "$(") == NULL) || (flags & WRDE_NOCMD) != 0)
+        return false;
+    int result = TW_REAL(wordexp, wordexp_function)(words, &trial, WRDE_NOCMD | (flags & WRDE_UNDEF));
+
+    if (result == 0)
+        wordfree(&trial);
+    return result == WRDE_CMDSUB;
+}
+
 int tw_wordexp(const char *words, wordexp_t *expansion, int flags)
 {
-    /* Only a command substitution starts a shell. libc itself tells whether there is one. */
-    if (words != NULL && (strchr(words, '`') != NULL || strstr(words, "$(") != NULL) && (flags & WRDE_NOCMD) == 0) {
-        wordexp_t trial;
-        int result = TW_REAL(wordexp, wordexp_function)(words, &trial, WRDE_NOCMD | (flags & WRDE_UNDEF));
+    int error = errno;
 
-        if (result == 0)
-            wordfree(&trial);
-        if (result == WRDE_CMDSUB && shell_denied(words))
-            return WRDE_CMDSUB;
+    if (starts_shell(words, flags) && stream_denied(words)) {
+        errno = error;
+        return WRDE_CMDSUB;
     }
     return TW_REAL(wordexp, wordexp_function)(words, expansion, flags);
 }

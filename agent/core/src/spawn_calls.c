@@ -45,9 +45,15 @@ static int spawn(spawn_function *real, int *child, const char *path, const posix
     struct tw_program_call call = {.folder = AT_FDCWD, .path = path, .file_unknown = means_another(path, actions)};
 
     TW_OWN_ARGUMENTS(own, argv, EFAULT);
-    if (tw_process_denied(&call, (const char *const *)own))
+    enum tw_fate fate = tw_process_fate(&call, (const char *const *)own);
+
+    if (fate == TW_FATE_DENIED)
         return EACCES;
-    return tw_lock_true_error(AT_FDCWD, path, real(child, path, actions, attributes, own, envp));
+    TW_ENVIRONMENT(made, envp, fate);
+
+    if (made == NULL && envp != NULL)
+        return E2BIG;
+    return tw_lock_true_error(AT_FDCWD, path, real(child, path, actions, attributes, own, made));
 }
 
 static int spawn_path(spawn_function *real, int *child, const char *path, const posix_spawn_file_actions_t *actions,

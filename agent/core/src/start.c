@@ -1,6 +1,7 @@
 /* The ABI: starts the rooms in their order, and passes on what a shim says. */
 #include "agent_pages.h"
 #include "audit.h"
+#include "children.h"
 #include "defender.h"
 #include "dns_sends.h"
 #include "hooks.h"
@@ -9,6 +10,7 @@
 #include "sealed.h"
 #include "platform.h"
 #include "resolved.h"
+#include "start_child.h"
 #include "text.h"
 
 #include <stdatomic.h>
@@ -80,7 +82,31 @@ static void note_network(const struct tw_policy *policy)
         tw_dns_sends_open();
 }
 
-static int enforce(const struct tw_policy *policy, const struct tw_options *options, char *message, size_t size)
+/* Who starts: the runtime, where `parent` is NULL, or a program that it started, in an invocation. */
+struct starter {
+    const struct tw_options *options;
+    const struct tw_parent *parent;
+    const char *request;
+};
+
+static void note_main_process(const struct tw_parent *parent)
+{
+    if (parent == NULL)
+        tw_main_process_note();
+    else
+        tw_main_process_follow(parent->process, parent->start);
+}
+
+/* What an environment does and says once; programs that it starts inherit the lock, and say nothing. */
+static void announce(const struct tw_policy *policy, const char *why, const char *unjudged)
+{
+    tw_audit_first_line(why, policy, tw_lock_install(policy));
+    warn_of_mismatch(policy, getenv("AWS_LAMBDA_FUNCTION_NAME"), getenv("AWS_REGION"));
+    if (unjudged != NULL)
+        tw_audit_notice(unjudged);
+}
+
+static int enforce(const struct tw_policy *policy, const struct starter *starter, char *message, size_t size)
 {
     const char *function = getenv("AWS_LAMBDA_FUNCTION_NAME"), *region = getenv("AWS_REGION");
     struct tw_audit_identity identity = {
@@ -88,21 +114,23 @@ static int enforce(const struct tw_policy *policy, const struct tw_options *opti
         .region = region != NULL ? region : policy->region,
         .provider = policy->provider,
         .rule = policy->rule,
-        .runtime = options->runtime,
+        .runtime = starter->options->runtime,
     };
     enum tw_effect strongest = tw_policy_strongest(policy);
     bool enforces = strongest != TW_EFFECT_DISABLE;
     const char *why = policy->rule == NULL ? "TW_POLICY holds no rule: nothing is enforced"
                       : !enforces          ? "the rule has no section that is switched on: nothing is enforced"
                                            : "the rule is enforced";
+    const char *unjudged = NULL;
 
-    if (!tw_audit_open(&identity)) {
+    if (!tw_audit_open(&identity, starter->parent, starter->request)) {
         say(message, size, "there is no memory for audits", "");
         return TW_E_SYSTEM;
     }
     if (enforces) {
-        tw_main_process_note();
+        note_main_process(starter->parent);
         note_network(policy);
+        unjudged = tw_children_prepare(starter->parent, starter->options);
         tw_agent_pages_note();
         if (!tw_hooks_install(policy)) {
             say(message, size, "the C library's calls can't be hooked here", "");
@@ -111,14 +139,15 @@ static int enforce(const struct tw_policy *policy, const struct tw_options *opti
         tw_policy_active = policy;
         on_tampering = strongest;
     }
-    tw_audit_first_line(why, policy, tw_lock_install(policy));
-    warn_of_mismatch(policy, function, region);
+    if (starter->parent == NULL)
+        announce(policy, why, unjudged);
     say(message, size, why, "");
     return enforces ? TW_OK : TW_DISABLED;
 }
 
-static int start(const struct tw_options *options, char *message, size_t size)
+static int start(const struct starter *starter, char *message, size_t size)
 {
+    const struct tw_options *options = starter->options;
     const struct tw_policy *policy = NULL;
     const char *why = "";
     int result = tw_policy_find(options->tw_policy, options->folder, options->readable, &policy, &why);
@@ -127,12 +156,12 @@ static int start(const struct tw_options *options, char *message, size_t size)
         say(message, size, result == TW_E_DOCUMENT || result == TW_E_VERSION ? "the policy is invalid: " : "", why);
         return result;
     }
-    return enforce(policy, options, message, size);
+    return enforce(policy, starter, message, size);
 }
 
-int tw_start(const struct tw_options *options, char *message, size_t size)
+static int start_once(const struct starter *starter, char *message, size_t size)
 {
-    if (options == NULL) {
+    if (starter->options == NULL) {
         say(message, size, "the call has no options", "");
         return TW_E_ABSENT;
     }
@@ -144,10 +173,21 @@ int tw_start(const struct tw_options *options, char *message, size_t size)
         say(message, size, "the agent's own pages can't be opened", "");
         return TW_E_SYSTEM;
     }
-    int result = start(options, message, size);
+    int result = start(starter, message, size);
 
     tw_sealed_open(false);
     return result;
+}
+
+int tw_start(const struct tw_options *options, char *message, size_t size)
+{
+    return start_once(&(struct starter){.options = options}, message, size);
+}
+
+int tw_start_child(const struct tw_parent *parent, const char *request, const struct tw_options *options, char *message,
+                   size_t size)
+{
+    return start_once(&(struct starter){.options = options, .parent = parent, .request = request}, message, size);
 }
 
 int tw_start_flat(const char *tw_policy, const char *folder, const char *runtime, const char *readable, char *message,

@@ -252,7 +252,7 @@ static int run(const char *library, const char *effect)
     for (size_t i = 0; i < ATTEMPTS; i++) {
         /* Each its own marker: two attempts must not be taken for a repeat of one. */
         snprintf(marker, sizeof marker, "%s/%zu", folder, i);
-        snprintf(command, sizeof command, "touch %s", marker);
+        snprintf(command, sizeof command, ": >%s", marker); /* the shell itself: no second program */
         errno = ENOTTY;
         int result = attempts[i].attempt();
         unsigned count = audits(pipes[0]);
@@ -273,7 +273,7 @@ static void block(const char *library, size_t number)
 
     open_pipe(pipes);
     snprintf(marker, sizeof marker, "%s/block-%zu", folder, number);
-    snprintf(command, sizeof command, "touch %s", marker);
+    snprintf(command, sizeof command, ": >%s", marker); /* the shell itself: no second program */
     pid_t child = fork();
 
     if (child == 0) {

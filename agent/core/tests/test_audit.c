@@ -173,7 +173,7 @@ int main(void)
     CHECK(tw_sealed_open(true), "the agent's own pages");
     CHECK(pipe(pipes) == 0 && fcntl(pipes[1], F_SETPIPE_SZ, 1 << 20) > 0 && fcntl(pipes[0], F_SETFL, O_NONBLOCK) == 0, "pipe");
     dup2(pipes[1], STDERR_FILENO);
-    CHECK(tw_audit_open(&identity), "no memory");
+    CHECK(tw_audit_open(&identity, NULL, NULL), "no memory");
     dup2(saved, STDERR_FILENO);
 
     tw_audit_first_line("hello", &policy, "off");

@@ -232,7 +232,7 @@ int main(void)
     int saved = dup(STDERR_FILENO), nowhere = open("/dev/null", O_WRONLY);
 
     dup2(nowhere, STDERR_FILENO); /* where the audits go */
-    CHECK(tw_audit_open(&identity), "no memory");
+    CHECK(tw_audit_open(&identity, NULL, NULL), "no memory");
     dup2(saved, STDERR_FILENO);
     opening();
     locks();

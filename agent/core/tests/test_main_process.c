@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 /* The runtime is ended by its children, and told from another process of its number. */
 #include "main_process.h"
+#include "sealed.h"
 #include "test.h"
 
 #include <signal.h>
@@ -49,6 +50,7 @@ int main(void)
     unsigned long long start = tw_process_start(getpid());
     int pipes[2];
 
+    CHECK(tw_sealed_open(true), "the agent's own pages");
     CHECK(start > 0 && tw_process_start(getpid()) == start, "our own start");
     CHECK(prctl(PR_SET_NAME, ") R 1 2 (3)") == 0 && tw_process_start(getpid()) == start, "a name with parentheses");
     CHECK(pipe(pipes) == 0, "pipe");
