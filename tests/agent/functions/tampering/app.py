@@ -1,0 +1,18 @@
+"""A function that attacks the agent itself, and then starts a program, which would create the marker file.
+
+The answer is what the attack itself saw.
+"""
+
+import calling  # noqa: F401 - enters its ways
+import descriptors  # noqa: F401
+import from_children  # noqa: F401
+import loosening  # noqa: F401
+import memory  # noqa: F401
+from ways import WAYS
+
+
+def handler(event, context):
+    try:
+        return {"value": WAYS[event["way"]](event["marker"])}
+    except Exception as error:
+        return {"raised": type(error).__name__, "errno": getattr(error, "errno", None)}
