@@ -7,8 +7,9 @@ SOURCES := pyproject.toml hatch_build.py $(shell find agent cli/defender/__init_
              -not -path '*/__pycache__/*' -not -name '*.so' 2>/dev/null)
 WORKERS ?= 2
 FUZZ_SECONDS ?= 3600
+STRESS_SECONDS ?= 60
 
-.PHONY: demo test lint format fuzz bench wheel clean system
+.PHONY: demo test lint format fuzz stress bench wheel clean system
 
 demo: $(VENV)/.demo
 	$(BIN)/python demo/run.py
@@ -30,9 +31,14 @@ format: $(VENV)/.test
 fuzz: system $(VENV)/.test
 	$(MAKE) -C agent/core fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)
 
+stress: system $(VENV)/.test
+	$(MAKE) -C agent/core stress PYTHON=$(abspath $(BIN))/python STRESS_SECONDS=$(STRESS_SECONDS)
+
 bench: $(VENV)/.test
+	$(PIP) install --group bench
 	$(BIN)/python benchmarks/package.py
 	$(BIN)/python benchmarks/agent.py
+	$(BIN)/python benchmarks/calls.py
 
 wheel: $(VENV)/.pip
 	$(PIP) wheel --no-deps --wheel-dir dist .

@@ -45,6 +45,11 @@ def tw_policy(effect: str, **processes: Any) -> str:
     return encode(IDENTITY, rule)
 
 
+def rule_policy(**sections: Any) -> str:
+    """The TW_POLICY of a rule that has these sections alone."""
+    return encode(IDENTITY, Rule(name="rule", **sections))
+
+
 def audits(text: str) -> list[dict[str, Any]]:
     """The audits among the lines of stderr: not the agent's first line, nor what the function wrote."""
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
@@ -228,3 +233,19 @@ def attacks_in(functions: Functions) -> Callable[..., Attacks]:
         return Attacks(lambda: here.start(root, policy, **variables), folder)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def policy_of() -> Callable[..., str]:
+    return rule_policy
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Namespaces with servers in them, where functions run as in the cloud."""
+    services = _module("services", Path(__file__).parent / "services.py")
+    if not services.is_possible():
+        pytest.skip("namespaces can only be made by root, with iproute2")
+    place = services.Place(tmp_path_factory.mktemp("place"))
+    yield place
+    place.close()

@@ -89,7 +89,9 @@ def runner(folder: Path, library: Path, prefix: list[str]) -> Run:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
         # Under the emulator, programs are those of the machine that it runs on, and can't load the library.
-        said = [line for line in done.stderr.splitlines() if not (prefix and line.startswith("ERROR: ld.so:"))]
+        said = [
+            line for line in done.stderr.splitlines() if not (prefix and line.startswith("ERROR: ld.so:"))
+        ]
         lines = [json.loads(line) for line in said]
         assert lines[0]["type"] == "defender"
         return int(done.stdout), marker.exists(), [line["attackType"] for line in lines[1:]]
