@@ -68,6 +68,7 @@ AROUND = [
     "ctypes_rexec",
     "ctypes_rpc",
 ]
+RINGS = ["io_uring_connect"]
 RACES = ["race_connect", "race_sendto", "race_sendmsg", "race_sendmmsg"]
 
 
@@ -83,11 +84,13 @@ def test_way_around_the_hooks(way: str, unprotected: Any, protected: dict[str, A
     assert (attempt.arrived, attempt.audits) == (unprotected.once(way).arrived, [])
 
 
-def test_ring(lock: str, unprotected: Any, protected: dict[str, Any]) -> None:
+@pytest.mark.parametrize("way", RINGS)
+def test_ring(way: str, unprotected: Any, protected: dict[str, Any]) -> None:
     """A connection that the kernel makes from a queue in memory: no queue is to be had."""
-    assert unprotected.once("io_uring_connect").arrived
-    attempt = protected["prevent"].run("io_uring_connect")
+    assert unprotected.once(way).arrived
+    attempt = protected["prevent"].run(way)
     assert (attempt.answer, attempt.arrived) == (REFUSED, ())
+    assert [(audit["attackType"], audit["count"]) for audit in attempt.audits] == [("policyHijacked", 1)]
 
 
 @pytest.mark.parametrize("way", RACES)
