@@ -1,0 +1,436 @@
+"""The place that the attacks on files happen in, and the environments that attack.
+
+Every attempt gets the place anew, with a secret of its own. What happened is told from the denied folder, which
+changed or did not, and from the answer, which holds the secret or does not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from defender.policy import Effect, Filesystem, Identity, Rule, encode
+
+TOKEN = "token-0000000000"
+IDENTITY = Identity(function="demo", region="us-east-1", provider="aws", account=None)
+REFUSED = {"raised": "PermissionError", "errno": 13}
+EFFECTS = ("prevent", "alert", "block")
+# How deep a folder lies that no path leads to.
+DEEP = ["d" * 200] * 21
+
+
+def file_policy(effect: str, **lists: Any) -> str:
+    """TW_POLICY with the section of files alone."""
+    rule = Rule(name="files", filesystem=Filesystem(effect=Effect(effect), **lists))
+    return encode(IDENTITY, rule)
+
+
+class Place:
+    """A folder with a denied and an allowed part; its files are made anew for each attempt."""
+
+    def __init__(self, base: Path, library: bytes) -> None:
+        self.base, self.area, self.open = base, base / "area", base / "open"
+        self.denied = self.area / "denied"
+        self.shared = Path("/dev/shm") / f"tw-{os.getpid()}-{base.name}"
+        self.semaphore = Path("/dev/shm") / f"sem.{self.shared.name}"
+        self._stock = {
+            "library.so": library,
+            "database": _database(base),
+            "denied_module.py": f'VALUE = "{TOKEN}"\n'.encode(),
+        }
+        self._count = 0
+        self._server: socket.socket | None = None
+        self.token = TOKEN
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """What the policy denies."""
+        return (str(self.denied), str(self.shared), f"{self.shared}-there", str(self.semaphore))
+
+    def renew(self, way: str) -> None:
+        """Put every file back, with another secret; some ways need a thing more."""
+        self._count += 1
+        self.token = f"token-{self._count:010}"
+        self.clear()
+        for folder in (self.denied / "folder", self.denied / "empty", self.open / "folder"):
+            folder.mkdir(parents=True)
+        for name, data in self._stock.items():
+            (self.denied / name).write_bytes(data.replace(TOKEN.encode(), self.token.encode()))
+        (self.denied / "package.zip").write_bytes(_package(self.token))
+        (self.denied / "secret").write_text(self.token)
+        (self.denied / f"name-{self.token}").touch()
+        (self.denied / "folder" / "inner").write_text(self.token)
+        (self.denied / "folder" / f"name-{self.token}").touch()
+        for plain in (self.open / "plain", self.open / "folder" / "secret", self.area / "file"):
+            plain.write_text("plain")
+        (self.shared.parent / f"{self.shared.name}-there").touch()
+        self._link()
+        if "deep" in way:
+            self._dig()
+        if "somebody" in way:
+            self._listen()
+        if "hard" in way:
+            os.link(self.denied / "secret", self.open / "hard")
+
+    def _link(self) -> None:
+        links = {
+            "link": self.denied / "secret",
+            "relative_link": "../area/denied/secret",
+            "chain": "link",
+            "folder_link": self.denied,
+            "dangling": self.denied / "new",
+            "dangling_folder": "../area/denied/../denied",
+        }
+        for name, target in links.items():
+            (self.open / name).symlink_to(target)
+
+    def _dig(self) -> None:
+        """The secret of the way that leads deeper than any path."""
+        above = os.open(self.denied, os.O_RDONLY)
+        for name in ["deep", *DEEP]:
+            os.mkdir(name, dir_fd=above)
+            folder = os.open(name, os.O_RDONLY, dir_fd=above)
+            os.close(above)
+            above = folder
+        with os.fdopen(os.open("secret", os.O_CREAT | os.O_WRONLY, dir_fd=above), "w") as file:
+            file.write(self.token)
+        os.close(above)
+
+    def _listen(self) -> None:
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.bind(str(self.denied / "socket"))
+        self._server.listen()
+        self._server.setblocking(False)
+
+    def is_reached(self) -> bool:
+        """Whether somebody has connected to the socket that lies there."""
+        if self._server is None:
+            return False
+        with self._server, contextlib.suppress(BlockingIOError):
+            self._server.accept()[0].close()
+            return True
+        return False
+
+    def clear(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for entry in self.base.iterdir():
+            shutil.rmtree(entry)
+        for path in self.lists[1:]:
+            Path(path).unlink(missing_ok=True)
+
+    def state(self) -> list[tuple[object, ...]]:
+        """Everything about the denied files that an attempt could have changed; times are left out."""
+        found: list[tuple[object, ...]] = [(path, os.path.exists(path)) for path in self.lists]
+        with contextlib.suppress(FileNotFoundError):
+            for folder, folders, files, descriptor in os.fwalk(os.fsencode(self.denied)):
+                found += [(folder, name, *_facts(name, descriptor)) for name in (b".", *folders, *files)]
+        return sorted(found, key=repr)
+
+
+def _facts(name: bytes, folder: int) -> Iterator[object]:
+    status = os.lstat(name, dir_fd=folder)
+    yield from (status.st_mode, status.st_uid, status.st_gid, status.st_nlink)
+    if stat.S_ISLNK(status.st_mode):
+        yield os.readlink(name, dir_fd=folder)
+    if stat.S_ISREG(status.st_mode):
+        with open(name, "rb", opener=lambda path, flags: os.open(path, flags, dir_fd=folder)) as file:
+            yield file.read()
+
+
+def _database(base: Path) -> bytes:
+    path = base / "database"
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("CREATE TABLE things (name TEXT)")
+        connection.execute("INSERT INTO things VALUES (?)", (TOKEN,))
+    data = path.read_bytes()
+    path.unlink()
+    return data
+
+
+def _package(token: str) -> bytes:
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("denied_module.py", f'VALUE = "{token}"\n')
+    return package.getvalue()
+
+
+@dataclass(frozen=True)
+class Way:
+    """One row: what a prevented attempt answers, and which paths its audits name, in prevent and in alert."""
+
+    name: str
+    paths: tuple[str, ...]
+    prevented: Any
+    alerts: tuple[str, ...]
+    steps: bool
+
+    @classmethod
+    def of(cls, prefix: str, words: str, paths: str, **facts: Any) -> Iterator[Way]:
+        """The rows of one line: ways that differ in their last word.
+
+        `paths` are patterns, relative to the denied folder. `alerts` are those of an attempt that goes on where a
+        prevented one stops: it may name each of them several times.
+        """
+        expected = tuple(paths.split("|"))
+        for word in words.split():
+            alerts = facts.get("alerts")
+            yield cls(
+                f"{prefix}_{word}" if prefix else word,
+                expected,
+                facts.get("prevented", REFUSED),
+                expected if alerts is None else tuple(alerts.split("|")),
+                alerts is not None,
+            )
+
+
+# Rows that fail by a defect of the core: reported, and to be taken out here when it is mended.
+DEFECTS = {
+    "calls of the C library that are not hooked": "c_wordexp c_updwtmp",
+    "what an allowed library needs": "library_needed",
+    "another answer": "prevent-fails_bad_flags block-fails_bad_flags",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Expect the rows to fail that are known to, and to fail no longer when they are mended."""
+    for item in items:
+        for reason, names in DEFECTS.items():
+            if item.name.split("[", 1)[-1].rstrip("]") in names.split():
+                item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give tests that take `way` each row of their module's table."""
+    if "way" in metafunc.fixturenames:
+        rows = [way for row in metafunc.module.ROWS for way in Way.of(*row[:3], **dict(row[3:]))]
+        metafunc.parametrize("way", rows, ids=[way.name for way in rows])
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What an attack answered (the secret in it replaced), whether it had its effect, and the audits."""
+
+    kind: str
+    status: int | None
+    answer: Any
+    happened: bool
+    audits: list[dict[str, Any]]
+    request_id: str
+
+    def paths(self, place: Place) -> Counter[str]:
+        """How often each path was audited; those in the denied folder relative to it."""
+        return Counter(
+            {
+                path: sum(audit.get("count", 1) for audit in self.audits if _named(audit, place) == path)
+                for path in {_named(audit, place) for audit in self.audits}
+            }
+        )
+
+
+def _named(audit: dict[str, Any], place: Place) -> str:
+    path: str = audit["filepath"]
+    assert path.startswith("/"), audit
+    if path == str(place.denied):
+        return "."
+    return path.removeprefix(f"{place.denied}/").replace(str(place.base), "")
+
+
+def fits(found: Counter[str], patterns: tuple[str, ...], steps: bool) -> bool:
+    """Whether each path fits a pattern: as many as there are patterns, or with `steps` any number of each."""
+    if not steps:
+        paths = sorted(found.elements())
+        return len(paths) == len(patterns) and all(map(fnmatchcase, paths, sorted(patterns)))
+    return all(any(fnmatchcase(path, pattern) for pattern in patterns) for path in found) and all(
+        any(fnmatchcase(path, pattern) for path in found) for pattern in patterns
+    )
+
+
+class Attacks:
+    """An environment of the attacking function that is started anew, in advance, whenever a way has ended it."""
+
+    def __init__(self, start: Callable[[], Any], place: Place, read_audits: Any) -> None:
+        self._start, self._place, self._read_audits = start, place, read_audits
+        self._environment = start()
+        self._said = 0
+
+    def run(self, way: str) -> Attempt:
+        place = self._place
+        place.renew(way)
+        before = place.state()
+        outcome = self._environment.invoke({"way": way, "base": str(place.base), "shared": place.shared.name})
+        if outcome.kind == "exit":
+            self._environment.process.wait()
+        happened = place.state() != before or place.token.encode() in outcome.body or place.is_reached()
+        said = self._environment.errors()
+        news, self._said = said[self._said :], len(said)
+        text = outcome.body.decode().replace(place.token, TOKEN)
+        attempt = Attempt(
+            outcome.kind,
+            outcome.status,
+            None if outcome.kind == "exit" else outcome.__class__(outcome.kind, text.encode()).document,
+            happened,
+            self._read_audits(news),
+            self._environment.request_id,
+        )
+        if outcome.kind == "exit":
+            self._environment.close()
+            self._environment, self._said = self._start(), 0
+        return attempt
+
+    def close(self) -> None:
+        self._environment.close()
+
+
+@pytest.fixture(scope="session")
+def compiled(
+    compile_library: Callable[..., Path], functions: Any, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """What the attacks need in machine code."""
+    source = functions.original("files") / "native.c"
+    token = compile_library(source, "library.so", "-DTOKEN", "-Wl,-soname,library.so")
+    needed = ["-DNEEDING", str(token), "-Wl,-rpath,$ORIGIN/../area/denied"]
+    return {
+        "FILES_LIBRARY": str(token),
+        "FILES_NEEDING": str(compile_library(source, "files-needing.so", *needed)),
+        "FILES_RACES": str(compile_library(source, "files-races.so")),
+        "FILES_STATIC": str(_program(source, tmp_path_factory.mktemp("program") / "program")),
+    }
+
+
+def _program(source: Path, target: Path) -> Path:
+    """A static program; the compiler brings a C library for that."""
+    command = [sys.executable, "-m", "ziglang", "cc", "-O1", "-static", "-DPROGRAM"]
+    platform = ["-target", f"{os.uname().machine}-linux-musl"]
+    cache = str(Path(__file__).parents[3] / "build" / "zig")
+    caches = {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
+    subprocess.run([*command, *platform, str(source), "-o", str(target)], check=True, env=os.environ | caches)
+    return target
+
+
+@pytest.fixture(scope="module")
+def place(compiled: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    base = tmp_path_factory.mktemp("files").resolve()
+    made = Place(base, Path(compiled["FILES_LIBRARY"]).read_bytes())
+    yield made
+    made.clear()
+
+
+@pytest.fixture(scope="module")
+def start(functions: Any, compiled: dict[str, str], place: Place, read_audits: Any) -> Iterator[Any]:
+    """Starts environments of the attacking function; they end with the module."""
+    started: list[Attacks] = []
+
+    def run(policy: str | None, lock: bool = True) -> Attacks:
+        root = functions.original("files") if policy is None else functions.protected("files")
+        here = functions if lock else functions.without_seccomp()
+        attacks = Attacks(lambda: here.start(root, policy, **compiled), place, read_audits)
+        started.append(attacks)
+        return attacks
+
+    yield run
+    for attacks in started:
+        attacks.close()
+
+
+@pytest.fixture(scope="module")
+def unprotected(start: Any) -> Attacks:
+    attacks: Attacks = start(None)
+    return attacks
+
+
+@pytest.fixture(scope="module")
+def protected(start: Any, place: Place) -> dict[str, Attacks]:
+    """By effect, under a policy that denies the place's denied part."""
+    return {effect: start(file_policy(effect, deny=place.lists)) for effect in EFFECTS}
+
+
+@pytest.fixture(scope="session")
+def policy_of_files() -> Callable[..., str]:
+    return file_policy
+
+
+@pytest.fixture(scope="module")
+def unlocked(start: Any, place: Place) -> Attacks:
+    """Prevented by the hooks alone, on a platform that refuses the kernel lock."""
+    attacks: Attacks = start(file_policy("prevent", deny=place.lists), lock=False)
+    return attacks
+
+
+@pytest.fixture
+def check(
+    unprotected: Attacks, protected: dict[str, Attacks], unlocked: Attacks, place: Place
+) -> Callable[[Way], None]:
+    """Runs one row unprotected and under every effect."""
+
+    def told(attempt: Attempt, effect: str, patterns: tuple[str, ...], steps: bool) -> None:
+        assert fits(attempt.paths(place), patterns, steps), attempt.audits
+        for audit in attempt.audits:
+            assert (audit["type"], audit["attackType"]) == ("filesystem", "regFileAccess")
+            assert (audit["effect"], audit["requestID"]) == (effect, attempt.request_id)
+
+    def run(way: Way) -> None:
+        control = unprotected.run(way.name)
+        assert (control.kind, control.happened) == ("response", True), control
+
+        for attacks in (protected["prevent"], unlocked):
+            attempt = attacks.run(way.name)
+            assert (attempt.kind, attempt.answer, attempt.happened) == ("response", way.prevented, False), (
+                attempt
+            )
+            told(attempt, "prevent", way.paths, False)
+
+        attempt = protected["alert"].run(way.name)
+        assert (attempt.kind, attempt.answer, attempt.happened) == ("response", control.answer, True), attempt
+        told(attempt, "alert", way.alerts, way.steps)
+
+        attempt = protected["block"].run(way.name)
+        assert (attempt.kind, attempt.happened) == ("exit", False), attempt
+        assert attempt.status != 0
+        told(attempt, "block", way.paths[:1], False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def same_ways(functions: Any) -> Callable[..., None]:
+    """Compares a table's rows with the ways that some of the function's modules have."""
+
+    def compare(rows: list[Any], modules: str) -> None:
+        code = f"import app; print(*(n for n, w in app.WAYS.items() if w.__module__ in {modules.split()!r}))"
+        command = [sys.executable, "-B", "-c", code]
+        run = subprocess.run(
+            command, cwd=functions.original("files"), capture_output=True, text=True, check=True
+        )
+        named = [way.name for row in rows for way in Way.of(*row[:3], **dict(row[3:]))]
+        assert sorted(run.stdout.split()) == sorted(named)
+
+    return compare
+
+
+@pytest.fixture(scope="session")
+def file_policy_of() -> Callable[..., str]:
+    return file_policy
+
+
+@pytest.fixture(scope="session")
+def fitting() -> Callable[..., bool]:
+    return fits

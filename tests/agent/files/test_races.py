@@ -1,0 +1,48 @@
+"""What a path means is swapped by one thread while another one uses it: the secret is never read or changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+SWAPPED = ["link", "linked_folder", "folder", "working_folder", "memory", "descriptor"]
+CALLS = ["mkdir", "symlink", "link_out", "truncate", "chmod", "rename_into"]
+READS = [f"race_{swapped}_read" for swapped in SWAPPED]
+CHANGES = [
+    *(f"race_{swapped}_write" for swapped in SWAPPED[1:]),
+    *(f"race_linked_folder_{call}" for call in CALLS),
+]
+
+
+def test_table_is_whole(same_ways: Any) -> None:
+    same_ways([("", " ".join(READS + CHANGES), "")], "racing")
+
+
+@pytest.mark.parametrize("name", READS)
+def test_the_secret_is_never_read(name: str, unprotected: Any, protected: dict[str, Any]) -> None:
+    control = unprotected.run(name).answer["value"]
+    assert control["secret"], control
+    assert control["plain"], control
+
+    attempt = protected["prevent"].run(name)
+    answers = attempt.answer["value"]
+    assert answers["secret"] == 0, answers
+    assert not attempt.happened
+    # The race took place: both meanings were met.
+    assert answers["plain"], answers
+    assert answers["refused"], answers
+    assert attempt.audits
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_nothing_denied_is_changed(name: str, unprotected: Any, protected: dict[str, Any]) -> None:
+    control = unprotected.run(name)
+    assert control.happened or control.answer["value"]["secret"], control
+
+    attempt = protected["prevent"].run(name)
+    answers = attempt.answer["value"]
+    assert (attempt.happened, answers["secret"]) == (False, 0), answers
+    assert answers["plain"], answers
+    assert answers["refused"], answers
+    assert attempt.audits
