@@ -23,6 +23,7 @@ LOCKED = "stopped by the kernel, no audit"
 GOES = "**not stopped**"
 NATIVE = "native code, or `ctypes`"
 STATIC = "an allowed program, and a file of machine code"
+ROUTERS = "`CAP_NET_RAW` on new kernels, and routers that follow a sender's route, which few do"
 TAMPERED = f"{NATIVE}; put back when the next invocation begins, with an audit"
 CHILD = "an allowed program; a library of the attacker's, or write access to the function's folder"
 
@@ -45,6 +46,7 @@ TABLES = (
     Table("Network", "network/test_network.py", "ROWS"),
     Table("Network", "network/test_network.py", "RACES", RACED, RACED),
     Table("Network", "network/test_network.py", "RINGS"),
+    Table("Network", "network/test_network.py", "ROUTES", GOES, GOES, ROUTERS),
     Table("Network", "network/test_network.py", "AROUND", GOES, GOES, NATIVE),
     Table("Names", "network/test_names.py", "ROWS"),
     Table("Names", "network/test_names.py", "AROUND", GOES, GOES, NATIVE),
@@ -64,11 +66,11 @@ TABLES = (
 HEAD = """\
 # Attempts, and what became of them
 
-Made of the tests' rows by `tests/agent/attack_table.py`; a test compares. Each attempt is one of a Python function under
-`awslambdaric`, and judged by its effect: a program that ran, a packet that arrived outside, a secret that was read,
-memory that changed. Unprotected it has its effect, or its row could not fail. What stands here is what happens with
-`prevent`; with `alert` the attempt goes on as if unprotected, with the audit, and with `block` the environment ends.
-The names are those of the ways in `tests/agent/functions`; [security.md](security.md) says what it means.
+Made of the tests' rows by `tests/agent/attack_table.py`; a test compares. Each attempt is one of a Python function
+under `awslambdaric`, and judged by its effect: a program that ran, a packet that arrived outside, a secret that was
+read, memory that changed. Unprotected it has its effect, or its row could not fail. What stands here is what happens
+with `prevent`; with `alert` the attempt goes on as if unprotected, with the audit, and with `block` the environment
+ends. The names are those of the ways in `tests/agent/functions`; [security.md](security.md) says what it means.
 """
 
 

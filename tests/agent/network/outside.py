@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PORTS = (7000, 7001)
-_DNS = 53
+_DNS, _IPV4 = 53, 0x0800
 _A, _AAAA, _CNAME = 1, 28, 5
 _PACKET_INFO = 49  # IPV6_RECVPKTINFO
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
@@ -53,6 +53,8 @@ class Outside:
             self._add(_receiver(port), self._receive)
         ping = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
         self._add(ping, self._ping)
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_IPV4))
+        self._add(wire, self._route)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -98,6 +100,12 @@ class Outside:
         packet = opened.recv(65536)
         if packet[20] == 8:
             self._note("ping", (str(ipaddress.ip_address(packet[16:20])), 0))
+
+    def _route(self, opened: socket.socket) -> None:
+        """A packet with a route of the sender's goes to the first place on it, whatever its socket says."""
+        packet = opened.recv(65536)
+        if packet[0] & 15 > 5:
+            self._note("route", (str(ipaddress.ip_address(packet[16:20])), 0))
 
     def _accept(self, opened: socket.socket) -> None:
         try:

@@ -68,6 +68,9 @@ AROUND = [
     "ctypes_rexec",
     "ctypes_rpc",
 ]
+# Packets by way of a denied address: routers have to follow the sender's route, and new kernels let only the
+# privileged give one.
+ROUTES = ["udp_source_route", "udp_source_route_message", "tcp_source_route"]
 RINGS = ["io_uring_connect"]
 RACES = ["race_connect", "race_sendto", "race_sendmsg", "race_sendmmsg"]
 
@@ -76,7 +79,7 @@ def test_way(way: Any, lock: str, unprotected: Any, protected: dict[str, Any], c
     check(way, lock, unprotected, protected)
 
 
-@pytest.mark.parametrize("way", AROUND)
+@pytest.mark.parametrize("way", [*AROUND, *ROUTES])
 def test_way_around_the_hooks(way: str, unprotected: Any, protected: dict[str, Any]) -> None:
     """docs/security.md says what an attacker must have for it: native code execution, or ctypes."""
     assert unprotected.once(way).arrived

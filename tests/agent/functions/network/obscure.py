@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 
-from targets import DENIED, DNS_PORT, NAME, PORT, RESOLVER, checked, datagram, inet, libc, stream
+from targets import ALLOWED, DENIED, DNS_PORT, NAME, PORT, RESOLVER, checked, datagram, inet, libc, stream
 from ways import in_child, way
 
 
@@ -138,3 +138,34 @@ def ctypes_name_service():
 def multipath_tcp():
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262) as client:
         return client.connect((DENIED, PORT))
+
+
+def _route():
+    """The option that sends a packet by way of the denied address: a loose source route (RFC 791, 3.1)."""
+    return bytes([131, 7, 4]) + socket.inet_aton(DENIED) + b"\0"
+
+
+@way
+def udp_source_route():
+    with datagram() as client:
+        client.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, _route())
+        return client.sendto(b"datagram", (ALLOWED, PORT))
+
+
+@way
+def udp_source_route_message():
+    with datagram() as client:
+        control = [(socket.IPPROTO_IP, socket.IP_RETOPTS, _route())]
+        return client.sendmsg([b"datagram"], control, 0, (ALLOWED, PORT))
+
+
+@way
+def tcp_source_route():
+    """The first packet goes there; whether a connection comes of it is up to those on the way."""
+    with stream() as client:
+        client.settimeout(0.2)
+        client.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, _route())
+        try:
+            return client.connect((ALLOWED, PORT))
+        except TimeoutError:
+            return None
