@@ -5,6 +5,7 @@
 #include "names.h"
 #include "resolved.h"
 #include "resolver.h"
+#include "sealed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +21,9 @@ struct place {
     unsigned kind;
 };
 
-static struct place places[PLACES];
-static size_t place_count;
-static char own_name[TW_NAME];
+TW_SEALED static struct place places[PLACES];
+TW_SEALED static size_t place_count;
+TW_SEALED static char own_name[TW_NAME];
 
 static uint16_t read_port(const char *text, size_t length)
 {

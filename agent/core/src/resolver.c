@@ -3,6 +3,7 @@
 
 #include "endpoint.h"
 #include "names.h"
+#include "sealed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,9 +19,9 @@ enum { CONF_LARGEST = 8 * 1024, VALUE_LARGEST = 256 };
 static const char *const variables[] = {"LOCALDOMAIN", "RES_OPTIONS"};
 enum { VARIABLES = sizeof variables / sizeof *variables };
 
-static struct tw_resolver noted;
-static char values[VARIABLES][VALUE_LARGEST];
-static bool was_set[VARIABLES];
+TW_SEALED static struct tw_resolver noted;
+TW_SEALED static char values[VARIABLES][VALUE_LARGEST];
+TW_SEALED static bool was_set[VARIABLES];
 
 static size_t word_length(const char *text, size_t length)
 {
