@@ -8,8 +8,6 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "agent" / "core"
 # Addresses for documentation (RFC 5737, RFC 3849): that they are nobody's does not matter, since they are our own here.
@@ -40,7 +38,7 @@ def library() -> Path:
 def compiled(name: str, folder: Path) -> Path:
     program = folder / name
     sources = [CORE / "tests" / f"{name}.c", CORE / "src" / "json.c"]
-    command = ["cc", "-std=gnu11", "-Wall", f"-I{CORE / 'include'}", f"-I{CORE / 'src'}", *map(str, sources)]
+    command = ["cc", "-std=gnu11", "-w", f"-I{CORE / 'include'}", f"-I{CORE / 'src'}", *map(str, sources)]
     subprocess.run(
         [*command, "-ldl", "-lpthread", "-lresolv", "-o", str(program)], check=True, capture_output=True
     )
@@ -57,10 +55,16 @@ def in_namespace(folder: Path, *command: str | Path) -> subprocess.CompletedProc
     )
 
 
-@pytest.mark.parametrize("name", ["network"])
-def test_every_call_is_hooked(name: str, tmp_path: Path) -> None:
+def test_every_call_is_hooked(tmp_path: Path) -> None:
     """Each way to reach an address, listen on a port or ask for a name, with each effect."""
-    run = in_namespace(tmp_path, compiled(name, tmp_path), library())
+    run = in_namespace(tmp_path, compiled("network", tmp_path), library())
     assert run.returncode == 0, run.stdout + run.stderr
     effects = re.findall(r"^(\w+): [1-9]\d* passed, 0 failed$", run.stdout, re.M)
     assert effects == ["prevent", "alert", "block"]
+
+
+def test_names_and_what_they_allow(tmp_path: Path) -> None:
+    """Allow lists, resolved addresses, what always passes, a resolver turned elsewhere, wrong calls, races."""
+    run = in_namespace(tmp_path, compiled("names", tmp_path), library())
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert re.search(r"^names: [1-9]\d* passed, 0 failed$", run.stdout, re.M)

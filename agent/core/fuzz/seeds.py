@@ -19,6 +19,7 @@ def seeds(target: str, cases: Path) -> list[bytes]:
         "fuzz_base64": [string.encode() for string in strings],
         "fuzz_match": [f"{row['pattern']}\0{row['value']}".encode() for row in patterns],
         "fuzz_judge": judged(cases),
+        "fuzz_dns": dns_messages(),
         "fuzz_elf": [dynamic_object(b"x"), dynamic_object(b"libc.so.6")],
         "fuzz_paths": [b"\xff/var/task\0../x//y/./z", b"\x02/\0/a/b", b"\x10\0/..", b"\x04/a/b\0../../../d"],
         "fuzz_parent": [b"1;7;9;49;1;2;0;51;1;3;python3.11;/a:/b%20c;AWS_REGION=x;", b"1;1;1;1;1;1;1;1;1;1;;;"],
@@ -79,6 +80,19 @@ def decoded(string: str) -> bytes:
         return base64.b64decode(string, validate=True)
     except (binascii.Error, ValueError):
         return b""
+
+
+def dns_messages() -> list[bytes]:
+    """A query, two questions in one, an answer with a pointer and both kinds of addresses; alone and as a stream."""
+    name = b"\3www\7example\3com\0"
+    query = b"\x12\x34\1\0\0\1\0\0\0\0\0\0" + name + b"\0\1\0\1"
+    two = b"\x12\x34\1\0\0\2\0\0\0\0\0\0" + name + b"\0\1\0\1\1b\xc0\x10\0\x1c\0\1"
+    record = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xcb\0\x71\5"
+    long = b"\xc0\x0c\0\x1c\0\1\0\0\0\x3c\0\x10\x20\1" + bytes(14)
+    answer = b"\x12\x34\x81\x80\0\1\0\2\0\0\0\0" + name + b"\0\1\0\1" + record + long
+    messages = [query, two, answer]
+    stream = b"".join(len(message).to_bytes(2, "big") + message for message in messages)
+    return [*messages, stream, b"nameserver 203.0.113.53\nsearch a.test b.test\n"]
 
 
 def main() -> None:

@@ -68,6 +68,16 @@ static unsigned needs(const struct tw_policy *policy)
            (policy->filesystem.effect != TW_EFFECT_DISABLE ? F : 0);
 }
 
+/* Whether libc has the call, under this name or another: a hook could do nothing for one of somebody else's. */
+static bool has_real(size_t number)
+{
+    bool found = tw_reals[number] != NULL;
+
+    for (size_t i = 0; i < TW_CALL_COUNT && !found; i++)
+        found = calls[i].hook.hook == calls[number].hook.hook && tw_reals[i] != NULL;
+    return found;
+}
+
 bool tw_hooks_install(const struct tw_policy *policy)
 {
     unsigned needed = needs(policy);
@@ -75,7 +85,7 @@ bool tw_hooks_install(const struct tw_policy *policy)
     if (!find_reals(needed))
         return false;
     for (size_t number = 0; number < TW_CALL_COUNT; number++)
-        if ((calls[number].need & needed) != 0)
+        if ((calls[number].need & needed) != 0 && has_real(number))
             table[table_count++] = calls[number].hook;
     if (tw_elf_hook(table, table_count))
         return true;
