@@ -33,6 +33,7 @@ enum { THREADS = 6, WRONG_SHOWN = 5 };
 
 static struct stress_place place;
 static long milliseconds, hertz;
+static pid_t process;
 static atomic_bool over;
 static _Atomic unsigned long done, wrong, in_handlers, denied[STRESS_KINDS];
 static void (*begin)(const char *), (*end)(void);
@@ -90,6 +91,9 @@ static void handle(int number)
     const struct stress_call *call;
 
     (void)number;
+    /* The sanitizer delivers late: when all is counted, or in a child. */
+    if (atomic_load(&over) || getpid() != process)
+        return;
     do
         call = &stress_calls[atomic_fetch_add(&turn, 1) % stress_call_count];
     while (!call->in_handlers);
@@ -191,7 +195,7 @@ static void signals(void)
 /* Somebody stops this process in the middle of its calls, again and again, as a platform freezes it. */
 static void stopped(void)
 {
-    pid_t process = getpid(), other = fork();
+    pid_t other = fork();
 
     if (other == 0) {
         long until = now() + milliseconds;
@@ -241,13 +245,11 @@ static void forked(void)
 /* The runtime ends, a child of its goes on: it is judged as before, and its audits come out. */
 static void orphaned(void)
 {
-    pid_t parent = getpid();
-
     if (fork() != 0) {
         report();
         _exit(0);
     }
-    while (getppid() == parent)
+    while (getppid() == process)
         usleep(1000);
     for (unsigned kind = 0; kind < STRESS_KINDS; kind++)
         denied[kind] = 0;
@@ -351,6 +353,7 @@ int main(int count, char **values)
     if (count != 6)
         return 2;
     snprintf(place.folder, sizeof place.folder, "%s", values[2]);
+    process = getpid();
     milliseconds = atol(values[4]);
     hertz = atol(values[5]);
     if (!start(values[1]))
