@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "agent" / "core"
 PAGE = (ROOT / "docs" / "agent.md").read_text("utf-8")
 
-# A script of a denied name, a miner, and a repeat, each from a process that the core runs in.
+# A script of a denied name, a miner, a repeat, and a denial of each other section, from a process that the core runs in.
 PROGRAM = """
-import ctypes, os, subprocess, sys
+import ctypes, os, socket, subprocess, sys
 library, folder = sys.argv[1:]
 text = ctypes.c_char_p
 core = ctypes.PyDLL(library)
@@ -34,6 +34,20 @@ for command in (["./script"], ["./script"], ["/bin/echo", "stratum+tcp://pool"])
         subprocess.run(command, check=False)
     except PermissionError:
         continue
+def try_it(call, *arguments):
+    try:
+        call(*arguments)
+    except OSError:
+        pass
+outgoing = socket.socket()
+try_it(outgoing.connect, ("203.0.113.5", 80))
+incoming = socket.socket()
+incoming.bind(("127.0.0.1", 0))
+try_it(incoming.listen)
+try_it(socket.getaddrinfo, "x.example", 80)
+try_it(open, folder + "/secret")
+try_it(open, "/proc/self/mem", "r+b")
+ctypes.CDLL(None).ptrace(0, 0, None, None)
 core.tw_invocation_end()
 """
 
@@ -69,7 +83,18 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     script.write_text("#!/bin/sh\n")
     script.chmod(0o755)
     processes = {"effect": "prevent", "crypto_miners": True, "deny": ["script"]}
-    runtime = {"name": "rule", "processes": processes, "dns": {"effect": "alert", "deny": ["x"]}}
+    (folder / "secret").write_text("secret")
+    runtime = {
+        "name": "rule",
+        "processes": processes,
+        "network": {
+            "effect": "prevent",
+            "outbound": {"deny_ips": ["203.0.113.0/24"]},
+            "listening": {"deny_ports": [[1, 65535]]},
+        },
+        "dns": {"effect": "prevent", "deny": ["*.example"]},
+        "filesystem": {"effect": "prevent", "deny": [str(folder / "secret")]},
+    }
     identity = {"function": "orders", "region": "us-east-1", "provider": "aws"}
     document = {"v": 1, "id": identity, "console": None, "runtime": runtime}
     environment = {
@@ -83,15 +108,13 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 
 def test_hooked_calls() -> None:
-    table = (CORE / "src" / "hooks.h").read_text().split("#define TW_PROCESS_CALLS")[1].split("\n\n")[0]
-    hooked = re.findall(r"CALL\((\w+), tw_", table)
-    assert len(hooked) > 20
+    hooked = re.findall(r"CALL\([\w |]+, (\w+), tw_", (CORE / "src" / "hooks.h").read_text())
+    assert len(hooked) > 150
     text = section("Hooked calls")
     assert [name for name in hooked if f"`{name}`" not in text] == []
 
 
 def test_first_line(lines: list[dict[str, Any]]) -> None:
-    assert lines[0]["not_enforced"] == ["dns"]
     assert list(lines[0]) == names(section("The first line"))
 
 
@@ -103,6 +126,12 @@ def test_fields_of_audits(lines: list[dict[str, Any]]) -> None:
     assert [audit["attackType"] for audit in audits] == [
         "explicitlyDeniedProcess",
         "cryptoMinerProcess",
+        "explicitlyDeniedIP",
+        "explicitlyDeniedListeningPort",
+        "explicitlyDeniedDNS",
+        "regFileAccess",
+        "policyHijacked",
+        "policyHijacked",
         "explicitlyDeniedProcess",
     ]
     assert {field for audit in audits for field in audit} == set(documented)
