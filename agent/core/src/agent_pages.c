@@ -5,8 +5,9 @@
 
 #include <link.h>
 #include <stdint.h>
+#include <unistd.h>
 
-enum { RANGES = 8, LARGEST_PAGE = 65536 };
+enum { RANGES = 8 };
 
 TW_SEALED static struct {
     uintptr_t start;
@@ -41,7 +42,7 @@ static int note_own(struct dl_phdr_info *info, size_t size, void *data)
     }
     if (here < first || here >= end)
         return 0;
-    first &= ~(uintptr_t)(LARGEST_PAGE - 1); /* segments are aligned to that, and there is nothing else before them */
+    first &= ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1); /* other mappings may begin right before */
     tw_agent_pages_add((const void *)first, end - first);
     return 1;
 }

@@ -43,6 +43,7 @@
     CALL(SYS_connect, tw_connect((int)a, (const struct sockaddr *)b, (socklen_t)c))                                        \
     CALL(SYS_bind, tw_bind((int)a, (const struct sockaddr *)b, (socklen_t)c))                                              \
     CALL(SYS_listen, tw_listen((int)a, (int)b))                                                                            \
+    CALL(SYS_setsockopt, tw_setsockopt((int)a, (int)b, (int)c, (const void *)d, (socklen_t)e))                             \
     CALL(SYS_sendto, tw_sendto((int)a, (const void *)b, (size_t)c, (int)d, (const struct sockaddr *)e, (socklen_t)f))      \
     CALL(SYS_sendmsg, tw_sendmsg((int)a, (const struct msghdr *)b, (int)c))                                                \
     CALL(SYS_sendmmsg, tw_sendmmsg((int)a, (struct mmsghdr *)b, (unsigned)c, (int)d))                                      \

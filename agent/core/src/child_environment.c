@@ -127,10 +127,21 @@ struct tw_environment_size tw_environment_measure(char *const envp[], enum tw_fa
     return size;
 }
 
+static bool stops(void)
+{
+    return tw_policy_active != NULL && tw_policy_strongest(tw_policy_active) > TW_EFFECT_ALERT;
+}
+
+/* A library that watches the linker runs before all others, the core too: it goes where something is to be stopped. */
+static bool is_taken_out(const char *entry)
+{
+    return tw_environment_names(entry, "LD_AUDIT") && stops();
+}
+
 static bool is_replaced(const char *entry, enum tw_fate fate)
 {
     return tw_environment_names(entry, TW_PRELOAD) || tw_environment_names(entry, TW_PARENT) ||
-           (fate == TW_FATE_FOLLOWED && tw_environment_names(entry, TW_POLICY));
+           (fate == TW_FATE_FOLLOWED && (tw_environment_names(entry, TW_POLICY) || is_taken_out(entry)));
 }
 
 /* Ours come last: of entries with one name, the linker and the core take the last, so that it does not help to change one
@@ -194,6 +205,8 @@ void tw_environment_mark_own(void)
     const char *value = tw_environment_last(environ, TW_PRELOAD);
     const char *made = make_preload(value == NULL ? "" : value, TW_FATE_FOLLOWED, preload, sizeof preload);
 
+    if (stops())
+        unsetenv("LD_AUDIT");
     set_own(TW_PRELOAD, made + sizeof TW_PRELOAD);
     set_own(TW_POLICY, tw_children_facts->policy == NULL ? NULL : tw_children_facts->policy + sizeof TW_POLICY);
     make_parent(parent, sizeof parent);

@@ -13,11 +13,13 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 const char *const tw_children_variables[] = {
     "AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION", "AWS_LAMBDA_RUNTIME_API", "AWS_XRAY_DAEMON_ADDRESS", "LAMBDA_TASK_ROOT",
@@ -138,6 +140,11 @@ static const char *prepare(const struct tw_parent *parent, const struct tw_optio
     tw_agent_pages_add(mapping, size);
     tw_children_facts = facts;
     return NULL;
+}
+
+bool tw_children_lost(void)
+{
+    return tw_children_facts != NULL && faccessat(AT_FDCWD, tw_children_facts->library, R_OK, 0) != 0;
 }
 
 const char *tw_children_prepare(const struct tw_parent *parent, const struct tw_options *options)

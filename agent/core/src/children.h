@@ -18,6 +18,9 @@ enum tw_fate {
  * NULL or empty where the policy is the baked one. Returns NULL, or why programs that are started run unjudged. */
 const char *tw_children_prepare(const struct tw_parent *parent, const struct tw_options *options);
 
+/* Whether the library that a program would load is gone from its place: the program would run unjudged. */
+bool tw_children_lost(void);
+
 /* An environment for a program: the caller's entries with ours instead of those under our names. It lies on the stack of
  * the hook, since the child of a vfork has no other memory of its own. */
 struct tw_environment_size {

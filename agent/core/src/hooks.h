@@ -134,6 +134,7 @@ struct link_map;
     CALL(N | D | F, __connect, tw_connect)   \
     CALL(N | F, bind, tw_bind)               \
     CALL(N, listen, tw_listen)               \
+    CALL(N, setsockopt, tw_setsockopt)       \
     CALL(N | D | F, sendto, tw_sendto)       \
     CALL(N | D | F, sendmsg, tw_sendmsg)     \
     CALL(N | D | F, __sendmsg, tw_sendmsg)   \

@@ -66,7 +66,7 @@ static struct hostent *no_entry(void)
 static int no_entry_r(struct hostent **found, int *error)
 {
     *found = NULL;
-    *error = NO_RECOVERY;
+    *error = h_errno = NO_RECOVERY; /* libc sets both */
     return EPERM;
 }
 

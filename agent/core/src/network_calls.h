@@ -37,6 +37,12 @@ ssize_t tw_sendto(int socket, const void *bytes, size_t size, int flags, const s
 ssize_t tw_sendmsg(int socket, const struct msghdr *message, int flags);
 int tw_sendmmsg(int socket, struct mmsghdr *messages, unsigned count, int flags);
 
+/* route_calls.c */
+int tw_setsockopt(int socket, int level, int name, const void *value, socklen_t size);
+
+/* By the section network: whether the message may not be sent, since it has a route of its own. Then errno is set. */
+bool tw_message_route_denied(const struct msghdr *message);
+
 /* write_calls.c: what goes to where the socket is connected to */
 ssize_t tw_send(int socket, const void *bytes, size_t size, int flags);
 ssize_t tw_write(int descriptor, const void *bytes, size_t size);

@@ -62,6 +62,16 @@ static enum tw_fate chain_fate(const struct tw_processes *section, struct tw_pro
     return program.foreign ? TW_FATE_FOREIGN : TW_FATE_FOLLOWED;
 }
 
+/* Somebody moved the agent away, so that what is started would run without it. */
+static bool lost_denied(const struct tw_policy *policy, const char *path)
+{
+    const struct tw_verdict verdict = {tw_policy_strongest(policy), "policyHijacked",
+                                       "the agent's library is gone: the program would run unjudged", NULL};
+    const struct tw_detail details[] = {{"processPath", path, TW_AUDIT_PATH, false}};
+
+    return tw_act(&verdict, TW_AUDIT_PROCESSES, details, 1);
+}
+
 enum tw_fate tw_process_fate(const struct tw_program_call *call, const char *const *argv)
 {
     const struct tw_policy *policy = tw_policy_active;
@@ -70,6 +80,8 @@ enum tw_fate tw_process_fate(const struct tw_program_call *call, const char *con
 
     if (policy != NULL && call->path != NULL)
         fate = chain_fate(&policy->processes, *call, argv);
+    if (policy != NULL && fate == TW_FATE_FOLLOWED && tw_children_lost() && lost_denied(policy, call->path))
+        fate = TW_FATE_DENIED;
     errno = error;
     return fate;
 }

@@ -108,6 +108,9 @@ ssize_t tw_sendmsg(int socket, const struct msghdr *given, int flags)
     if (given == NULL)
         return TW_REAL(sendmsg, sendmsg_function)(socket, given, flags);
     struct msghdr message = *given;
+
+    if (tw_message_route_denied(&message))
+        return -1;
     struct tw_outgoing outgoing = {
         .socket = socket,
         .flags = flags,
@@ -135,6 +138,8 @@ static unsigned copy_plain(int socket, int flags, const struct mmsghdr *given, u
         struct tw_outgoing outgoing = {.socket = socket, .flags = flags};
 
         messages[at] = given[at];
+        if (messages[at].msg_hdr.msg_control != NULL)
+            return at; /* one by one, the way of tw_sendmsg */
         if (take_name(&messages[at].msg_hdr, &names[at])) {
             if (tw_name_matters(&names[at]))
                 return at;
