@@ -72,16 +72,17 @@ CHILD_ROWS: list[Any] = [
     ("child", "with_two_preloads without_policy with_other_policy without_parent", CHILD_NOT_STARTED, DENIED),
     ("child", "with_other_parent without_environment grandchild spawned", CHILD_NOT_STARTED, DENIED),
     ("loaded_by_child", "preload", {"value": 0}, DENIED),
+    ("", "child_without_library", EACCES, HIJACKED),
 ]
 # Not stopped by hooks; the kernel lock stops the program, where the policy lets none start.
 AROUND = ["around_restored_symbol"]
-# Programs that take no library along, or run one of the attacker's before it; and no library that could go with them.
+# Programs that take no library along, or run one of the attacker's before it.
 CHILD_AROUND = [
     "around_static_program",
-    "child_without_library",
     "loaded_by_child_preload_before_all",
-    "loaded_by_child_audit",
 ]
+# The environment that makes the linker load it first does not reach the program.
+CHILD_SILENT: list[Any] = [("loaded_by_child", "audit", {"value": 0}, None)]
 
 
 def _rows(table: list[Any]) -> list[Way]:
@@ -179,7 +180,7 @@ def test_table_is_whole(functions: Any) -> None:
         capture_output=True,
         text=True,
     )
-    rows = [way.name for way in _rows(ROWS + SILENT + CHILD_ROWS)]
+    rows = [way.name for way in _rows(ROWS + SILENT + CHILD_ROWS + CHILD_SILENT)]
     assert sorted(run.stdout.split()) == sorted([*rows, *AROUND, *CHILD_AROUND, "plain_attack"])
 
 
@@ -221,6 +222,18 @@ def _check(way: Way, lock: str, unprotected: Any, environments: dict[str, Any], 
 def _check_audits(found: list[dict[str, Any]], way: Way, effect: str) -> None:
     expected = [(way.attack, effect, 1)] if way.attack else []
     assert [(it["attackType"], it["effect"], it["count"]) for it in found] == expected, found
+
+
+@pytest.mark.parametrize("way", _rows(CHILD_SILENT), ids=lambda way: way.name)
+def test_way_that_does_not_reach_a_program(
+    way: Way, unprotected: Any, allowing: dict[str, Any], read_audits: Any
+) -> None:
+    """It runs as if nobody had asked for more; with `alert` the library runs before the core does, unseen."""
+    control, works, _ = unprotected(way.name)
+    assert works, control
+    for effect, reached in (("prevent", False), ("block", False), ("alert", True)):
+        outcome, happened, said = allowing[effect].run(way.name)
+        assert (outcome.document, happened, read_audits(said)) == (way.prevented, reached, [])
 
 
 @pytest.mark.parametrize("way", AROUND)

@@ -16,6 +16,7 @@ DENIED, DENIED_6, ALLOWED = "203.0.113.5", "2001:db8::5", "203.0.113.9"
 ADDRESS = {"attackType": "explicitlyDeniedIP", "ip": DENIED, "port": 7000}
 ADDRESS_6 = {**ADDRESS, "ip": DENIED_6}
 PORT = {"attackType": "explicitlyDeniedOutboundPort", "ip": ALLOWED, "port": 7001}
+ROUTE = {"attackType": "explicitlyDeniedIP"}  # By way of a denied address, which the audit can't name.
 LISTENING = {"attackType": "explicitlyDeniedListeningPort", "port": 9000}
 WRAPPED = {"raised": "URLError", "errno": None}
 WRAPPED_TWICE = {"raised": "ConnectionError", "errno": None}
@@ -45,6 +46,7 @@ ROWS: list[Any] = [
     ("udp", "sendmmsg_second", {"value": 1}, ADDRESS),
     ("udp", "sendto_in_child", IN_CHILD, ADDRESS),
     ("udp", "sendto_denied_port", REFUSED, PORT),
+    ("", "udp_source_route udp_source_route_message tcp_source_route", REFUSED, ROUTE),
     ("", "ping", REFUSED, {**ADDRESS, "port": 0}),
     ("listen", "tcp tcp_everywhere tcp_ipv6 tcp_ipv6_everywhere tcp_mapped", REFUSED, LISTENING),
     ("listen", "tcp_in_thread ctypes create_server socketserver http_server", REFUSED, LISTENING),
@@ -68,9 +70,6 @@ AROUND = [
     "ctypes_rexec",
     "ctypes_rpc",
 ]
-# Packets by way of a denied address: routers have to follow the sender's route, and new kernels let only the
-# privileged give one.
-ROUTES = ["udp_source_route", "udp_source_route_message", "tcp_source_route"]
 RINGS = ["io_uring_connect"]
 RACES = ["race_connect", "race_sendto", "race_sendmsg", "race_sendmmsg"]
 
@@ -79,7 +78,7 @@ def test_way(way: Any, lock: str, unprotected: Any, protected: dict[str, Any], c
     check(way, lock, unprotected, protected)
 
 
-@pytest.mark.parametrize("way", [*AROUND, *ROUTES])
+@pytest.mark.parametrize("way", AROUND)
 def test_way_around_the_hooks(way: str, unprotected: Any, protected: dict[str, Any]) -> None:
     """docs/security.md says what an attacker must have for it: native code execution, or ctypes."""
     assert unprotected.once(way).arrived
