@@ -55,6 +55,7 @@ TABLES = (
     Table("Files", "files/test_races.py", "CHANGES", RACED, RACED),
     Table("Files", "files/test_around.py", "REFUSED_CALLS"),
     Table("Files", "files/test_around.py", "AROUND", GOES, GOES, NATIVE),
+    Table("Files", "files/test_around.py", "WITHIN", GOES, GOES, NATIVE),
     Table("The agent itself", "test_agent_itself.py", "ROWS"),
     Table("The agent itself", "test_agent_itself.py", "SILENT", SILENT, SILENT),
     Table("The agent itself", "test_agent_itself.py", "CHILD_ROWS"),

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "agent" / "core"
 PAGE = (ROOT / "docs" / "agent.md").read_text("utf-8")
 
-# A script of a denied name, a miner, a repeat, and a denial of each other section, from a process that the core runs in.
+# A script of a denied name, a miner, a repeat, and a denial of each other section, in a process with the core.
 PROGRAM = """
 import ctypes, os, socket, subprocess, sys
 library, folder = sys.argv[1:]

@@ -257,6 +257,8 @@ static int open_enforced(const struct tw_lookup *lookup, int flags, mode_t mode)
 {
     int descriptor, error = errno;
 
+    if (is_temporary(flags) && (flags & O_ACCMODE) == O_RDONLY)
+        return open_really(lookup, flags, mode); /* the kernel refuses it */
     if (!open_straight(lookup, flags, mode, &descriptor))
         descriptor = open_copied(lookup, flags, mode);
     if (descriptor >= 0)

@@ -202,22 +202,6 @@ class Way:
             )
 
 
-# Rows that fail by a defect of the core: reported, and to be taken out here when it is mended.
-DEFECTS = {
-    "calls of the C library that are not hooked": "c_wordexp c_updwtmp",
-    "what an allowed library needs": "library_needed",
-    "another answer": "prevent-fails_bad_flags block-fails_bad_flags",
-}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Expect the rows to fail that are known to, and to fail no longer when they are mended."""
-    for item in items:
-        for reason, names in DEFECTS.items():
-            if item.name.split("[", 1)[-1].rstrip("]") in names.split():
-                item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give tests that take `way` each row of their module's table."""
     if "way" in metafunc.fixturenames:

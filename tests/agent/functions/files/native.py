@@ -182,7 +182,7 @@ def _writing():
         **{name: _made(name, 0) for name in ["mkstemps", "mkstemps64"]},
         **{name: _made(name, 0, os.O_APPEND) for name in ["mkostemps", "mkostemps64"]},
         "mkdtemp": lambda at: pointer("mkdtemp", at.denied + "/tmpXXXXXX") and None,
-        "updwtmp": lambda at: library().updwtmp(at.secret.encode(), bytes(384)) and None,
+        "updwtmp": lambda at: (library().updwtmp(at.secret.encode(), bytes(384)), None)[1],
     }
 
 
