@@ -22,7 +22,10 @@ def seeds(target: str, cases: Path) -> list[bytes]:
         "fuzz_dns": dns_messages(),
         "fuzz_elf": [dynamic_object(b"x"), dynamic_object(b"libc.so.6")],
         "fuzz_paths": [b"\xff/var/task\0../x//y/./z", b"\x02/\0/a/b", b"\x10\0/..", b"\x04/a/b\0../../../d"],
-        "fuzz_parent": [b"1;7;9;49;1;2;0;51;1;3;python3.11;/a:/b%20c;AWS_REGION=x;", b"1;1;1;1;1;1;1;1;1;1;;;"],
+        "fuzz_parent": [
+            b"1;7;9;49;1;2;0;51;1;3;python3.11;/a:/b%20c;AWS_REGION=x;",
+            b"1;1;1;1;1;1;1;1;1;1;;;",
+        ],
         "fuzz_script": [b"#!/bin/sh -e\n", b"#! /usr/bin/env python\n", b"\x7fELF"],
         "fuzz_scrub": [b"curl --password x https://a:b@c/?token=y", b"Authorization: Bearer z"],
     }[target]

@@ -17,6 +17,7 @@ bool tw_act(const struct tw_verdict *verdict, enum tw_audit_type type, const str
         return false;
     tw_audit(type, verdict, details, count);
     if (verdict->effect == TW_EFFECT_BLOCK) {
+        tw_audit_last();
         /* The runtime ends, whichever of its children made the call. */
         tw_main_process_end();
         _exit(BLOCKED);

@@ -355,6 +355,12 @@ void tw_audit_tampering(const char *what, enum tw_effect effect)
     finish_audit(slot, &text);
 }
 
+void tw_audit_last(void)
+{
+    tw_error_stream_end();
+    emit_pending();
+}
+
 void tw_audit_invocation_begin(const char *request_id)
 {
     /* A program that the runtime started belongs to the invocation that it was started in. */

@@ -45,6 +45,9 @@ void tw_audit(enum tw_audit_type type, const struct tw_verdict *verdict, const s
 /* Somebody changed the agent itself, or tried to: its hooks, its policy, its memory. */
 void tw_audit_tampering(const char *what, enum tw_effect effect);
 
+/* The environment is about to be ended: writes what others left to the main process. */
+void tw_audit_last(void);
+
 void tw_audit_invocation_begin(const char *request_id);
 void tw_audit_invocation_end(void);
 

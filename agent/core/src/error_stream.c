@@ -47,6 +47,11 @@ void tw_error_stream_follow(const struct tw_parent *parent)
     stream.follows = true;
 }
 
+void tw_error_stream_end(void)
+{
+    stream.has_place = false;
+}
+
 void tw_error_stream_describe(struct tw_parent *parent)
 {
     parent->stream = stream.kept;

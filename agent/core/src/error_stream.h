@@ -15,6 +15,10 @@ void tw_error_stream_follow(const struct tw_parent *parent);
 /* What a program has to know for that. */
 void tw_error_stream_describe(struct tw_parent *parent);
 
+/* The main process is about to be ended: it will not write over lines that others append to its file any more. */
+void tw_error_stream_end(void);
+
+
 /* One write. Returns false when this process can't reach the stream: then its parent has to write. */
 bool tw_error_stream_write(const char *line, size_t length);
 
