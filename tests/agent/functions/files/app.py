@@ -14,6 +14,7 @@ import native  # noqa: F401
 import opening  # noqa: F401
 import past_paths  # noqa: F401
 import racing  # noqa: F401
+import random_steps  # noqa: F401
 import threaded  # noqa: F401
 from ways import Place, every
 
