@@ -13,6 +13,7 @@ enum {
     BLOCK = 8, /* so many messages are sent at once: their addresses lie on the stack */
     MESSAGES_LARGEST = 1024,
     CONTROL_LARGEST = 256,
+    ROUTED_LARGEST = 2048, /* the most descriptors that can be sent at once take less */
     UDP_SEGMENT = 103, /* linux/udp.h */
 };
 
@@ -108,7 +109,11 @@ ssize_t tw_sendmsg(int socket, const struct msghdr *given, int flags)
     if (given == NULL)
         return TW_REAL(sendmsg, sendmsg_function)(socket, given, flags);
     struct msghdr message = *given;
+    size_t size = message.msg_control == NULL || message.msg_controllen > ROUTED_LARGEST ? 0 : message.msg_controllen;
+    size_t control[size / sizeof(size_t) + 1];
 
+    if (size > 0)
+        message.msg_control = memcpy(control, message.msg_control, size);
     if (tw_message_route_denied(&message))
         return -1;
     struct tw_outgoing outgoing = {
