@@ -1,8 +1,8 @@
 """Audits of programs that a protected process starts reach its stderr, whatever that is, and the policy goes with them,
 however the library was loaded.
 
-A process of its own starts the core and a shell whose output it captures; what counts is what arrives on the stream that
-it began with. With `prevent` the kernel lock keeps programs from taking descriptors, with `alert` they may.
+A process of its own starts the core and a shell whose output it captures; what counts is what arrives on the stream
+that it began with. With `prevent` the kernel lock keeps programs from taking descriptors, with `alert` they may.
 """
 
 from __future__ import annotations

@@ -242,6 +242,32 @@ static void start(const char *library, const char *effect, const int pipes[2])
     audits(pipes[0]); /* the first line */
 }
 
+static void *wait_for_shell(void *unused)
+{
+    (void)unused;
+    system("while :; do :; done");
+    return NULL;
+}
+
+/* system is a cancellation point: the shell is killed then, and signals do what they did before. */
+static void cancel_system(void)
+{
+    pthread_t thread;
+    void *result = NULL;
+    struct sigaction interrupt;
+    int left = 500;
+
+    CHECK(pthread_create(&thread, NULL, wait_for_shell, NULL) == 0, "a thread");
+    do
+        usleep(10000);
+    while (sigaction(SIGINT, NULL, &interrupt) == 0 && interrupt.sa_handler != SIG_IGN && --left > 0);
+    CHECK(left > 0, "the shell did not start");
+    usleep(50000);
+    CHECK(pthread_cancel(thread) == 0 && pthread_join(thread, &result) == 0 && result == PTHREAD_CANCELED, "it was not cancelled");
+    CHECK(sigaction(SIGINT, NULL, &interrupt) == 0 && interrupt.sa_handler == SIG_DFL, "SIGINT stays ignored");
+    CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, "the shell is left");
+}
+
 static int run(const char *library, const char *effect)
 {
     bool alert = strcmp(effect, "alert") == 0;
@@ -262,6 +288,9 @@ static int run(const char *library, const char *effect)
         CHECK(count == 1, "%s with %s: %u audits", attempts[i].name, effect, count);
         unlink(marker);
     }
+    if (alert)
+        cancel_system();
+    audits(pipes[0]);
     CHECK(execl("/no/such/program", "x", (char *)NULL) == -1 && errno == ENOENT && audits(pipes[0]) == 0, "a file that is not there");
     return test_end(effect);
 }

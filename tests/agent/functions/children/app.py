@@ -50,6 +50,12 @@ def _spawn(marker, environment):
     return {"code": os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}
 
 
+def _spawn_by_name(marker):
+    child = ctypes.c_int()
+    assert LIBC.posix_spawnp(ctypes.byref(child), b"sh", None, None, _arguments(marker), strings()) == 0
+    return {"code": os.waitstatus_to_exitcode(os.waitpid(child.value, 0)[1])}
+
+
 def _exec(call):
     """In a fork, since the call replaces the process."""
     return {"code": exec_in_child(call)}
@@ -163,6 +169,18 @@ WAYS = {
     "ctypes_many": lambda marker: _exec(
         lambda: LIBC.execve(SHELL.encode(), _arguments(marker), strings(*(f"A{i}=b" for i in range(15000))))
     ),
+    "ctypes_execl": lambda marker: _exec(
+        lambda: LIBC.execl(SHELL.encode(), b"sh", b"-c", (TOUCH + marker).encode(), None)
+    ),
+    "ctypes_execle": lambda marker: _exec(
+        lambda: LIBC.execle(SHELL.encode(), b"sh", b"-c", (TOUCH + marker).encode(), None, strings())
+    ),
+    "ctypes_execvp": lambda marker: _exec(lambda: LIBC.execvp(b"sh", _arguments(marker))),
+    "ctypes_execvpe": lambda marker: _exec(lambda: LIBC.execvpe(b"sh", _arguments(marker), strings())),
+    "ctypes_execveat": lambda marker: _exec(
+        lambda: LIBC.execveat(-100, SHELL.encode(), _arguments(marker), strings(), 0)
+    ),
+    "ctypes_posix_spawnp": _spawn_by_name,
     "ctypes_syscall": lambda marker: _exec(
         lambda: LIBC.syscall(ordinary.EXECVE, SHELL.encode(), _arguments(marker), strings())
     ),
