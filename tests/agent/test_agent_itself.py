@@ -171,6 +171,14 @@ def allowing(lock: str, functions: Any, start: Any, policy: Any, programs: dict[
     }
 
 
+@pytest.fixture(autouse=True)
+def library_is_back(functions: Any) -> Iterator[None]:
+    """The way that moves the agent's library away can't put it back where `block` ends it."""
+    yield
+    for gone in (functions.protected("tampering") / "twistlock").glob("*.gone"):
+        gone.rename(gone.with_suffix(""))
+
+
 def test_table_is_whole(functions: Any) -> None:
     """Every way of the function has its row."""
     code = "import sys; sys.path.append(sys.argv[1]); import app; print(*app.WAYS)"
