@@ -71,7 +71,7 @@ AROUND = [
     "ctypes_rpc",
 ]
 RINGS = ["io_uring_connect"]
-RACES = ["race_connect", "race_sendto", "race_sendmsg", "race_sendmmsg"]
+RACES = ["race_connect", "race_sendto", "race_sendmsg", "race_sendmmsg", "race_control"]
 
 
 def test_way(way: Any, lock: str, unprotected: Any, protected: dict[str, Any], check: Any) -> None:

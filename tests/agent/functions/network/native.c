@@ -1,6 +1,8 @@
 /* Native code that uses the network by its own relocations, and changes what it says while it is judged. */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stddef.h>
@@ -109,6 +111,14 @@ static void try_sendmmsg(void) {
     struct mmsghdr two[2] = {{.msg_hdr = message()}, {.msg_hdr = message()}};
     sendmmsg(datagrams, two, 2, 0);
 }
+/* Here the place is control data: a route, or something that nobody knows. */
+static void try_control(void) {
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(7000)};
+    inet_pton(AF_INET, "203.0.113.9", &to.sin_addr);
+    struct msghdr it = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &vector, .msg_iovlen = 1,
+                        .msg_control = place, .msg_controllen = face_size};
+    sendmsg(datagrams, &it, 0);
+}
 static void race_datagrams(const void *allowed, const void *denied, int size, void (*try)(void)) {
     datagrams = socket(AF_INET, SOCK_DGRAM, 0);
     race(allowed, denied, size, try);
@@ -118,3 +128,4 @@ void attack_race_connect(const void *a, const void *b, int size) { race(a, b, si
 void attack_race_sendto(const void *a, const void *b, int size) { race_datagrams(a, b, size, try_sendto); }
 void attack_race_sendmsg(const void *a, const void *b, int size) { race_datagrams(a, b, size, try_sendmsg); }
 void attack_race_sendmmsg(const void *a, const void *b, int size) { race_datagrams(a, b, size, try_sendmmsg); }
+void attack_race_control(const void *a, const void *b, int size) { race_datagrams(a, b, size, try_control); }

@@ -4,6 +4,7 @@ import ctypes
 import os
 import platform
 import socket
+import struct
 
 from listening import keep
 from targets import (
@@ -13,6 +14,7 @@ from targets import (
     DNS_PORT,
     LISTENING_PORT,
     RESOLVER,
+    ROUTE,
     checked,
     datagram,
     inet,
@@ -186,6 +188,11 @@ def _native():
     }
 
 
+def control_of(level, data):
+    """Control data with one entry (struct cmsghdr)."""
+    return struct.pack("@Nii", 16 + len(data), level, socket.IP_RETOPTS) + data
+
+
 @ways("race")
 def _races():
     """Another thread changes the address while it is judged: how often the denied one was reached is not told."""
@@ -197,4 +204,10 @@ def _races():
 
         return attack
 
-    return {name: run(name) for name in ("connect", "sendto", "sendmsg", "sendmmsg")}
+    def control():
+        unknown, routed = control_of(99, ROUTE), control_of(socket.IPPROTO_IP, ROUTE)
+        library().attack_race_control(unknown, routed, len(routed))
+        return "done"
+
+    table = {name: run(name) for name in ("connect", "sendto", "sendmsg", "sendmmsg")}
+    return {**table, "control": control}

@@ -7,7 +7,20 @@ import socket
 import struct
 import time
 
-from targets import ALLOWED, DENIED, DNS_PORT, NAME, PORT, RESOLVER, checked, datagram, inet, libc, stream
+from targets import (
+    ALLOWED,
+    DENIED,
+    DNS_PORT,
+    NAME,
+    PORT,
+    RESOLVER,
+    ROUTE,
+    checked,
+    datagram,
+    inet,
+    libc,
+    stream,
+)
 from ways import in_child, way
 
 
@@ -140,22 +153,17 @@ def multipath_tcp():
         return client.connect((DENIED, PORT))
 
 
-def _route():
-    """The option that sends a packet by way of the denied address: a loose source route (RFC 791, 3.1)."""
-    return bytes([131, 7, 4]) + socket.inet_aton(DENIED) + b"\0"
-
-
 @way
 def udp_source_route():
     with datagram() as client:
-        client.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, _route())
+        client.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, ROUTE)
         return client.sendto(b"datagram", (ALLOWED, PORT))
 
 
 @way
 def udp_source_route_message():
     with datagram() as client:
-        control = [(socket.IPPROTO_IP, socket.IP_RETOPTS, _route())]
+        control = [(socket.IPPROTO_IP, socket.IP_RETOPTS, ROUTE)]
         return client.sendmsg([b"datagram"], control, 0, (ALLOWED, PORT))
 
 
@@ -164,7 +172,7 @@ def tcp_source_route():
     """The first packet goes there; whether a connection comes of it is up to those on the way."""
     with stream() as client:
         client.settimeout(0.2)
-        client.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, _route())
+        client.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, ROUTE)
         try:
             return client.connect((ALLOWED, PORT))
         except TimeoutError:

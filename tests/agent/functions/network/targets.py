@@ -12,6 +12,8 @@ RESOLVER = "203.0.113.53"
 PORT, DENIED_PORT, LISTENING_PORT, DNS_PORT = 7000, 7001, 9000, 53
 NAME, ALLOWED_NAME = "denied.example", "allowed.example"
 MAPPED = "::ffff:" + DENIED
+# The option that sends a packet by way of the denied address: a loose source route (RFC 791, 3.1).
+ROUTE = bytes([131, 7, 4]) + socket.inet_aton(DENIED) + b"\0"
 
 
 def stream(family=socket.AF_INET):
