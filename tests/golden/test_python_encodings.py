@@ -54,7 +54,7 @@ def bodies(data: bytes) -> tuple[list[str], list[str]]:
 @given(
     text=st.text(
         st.sampled_from(LETTERS) | st.characters(min_codepoint=32, max_codepoint=0xFFFF), max_size=12
-    )
+    ).filter(lambda text: "twistlock" not in text)  # By that word `bodies` knows what was inserted.
 )
 def test_everything_else_stays(encoding: str, text: str) -> None:
     original = module(encoding, encodable(encoding, text)).encode(encoding)

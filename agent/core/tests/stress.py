@@ -52,7 +52,8 @@ def run(scenario: str, folder: Path, arguments: list[str], seconds: float, hertz
     program, library = arguments
     command = ["unshare", "--user", "--map-root-user", "--net"] if os.geteuid() else ["unshare", "--net"]
     command += [program, library, str(folder), scenario, str(int(seconds * 1000)), hertz]
-    options = f"log_path={folder}/sanitizer die_after_fork=0 history_size=4"
+    suppressions = Path(__file__).with_name("thread.supp")
+    options = f"log_path={folder}/sanitizer die_after_fork=0 history_size=4 suppressions={suppressions}"
     environment = {**os.environ, "TW_POLICY": policy(folder), "TSAN_OPTIONS": options}
     counts = dict.fromkeys(TYPES, 0)
     problems = []
