@@ -278,9 +278,14 @@ static void begin_audit(struct tw_text *text, enum tw_audit_type type, const cha
 /* The next place in the ring, for this process to write a line in. */
 static struct slot *take_slot(unsigned long key, pid_t process)
 {
-    unsigned long number = atomic_fetch_add(&audit.ring->next, 1);
-    struct slot *slot = &audit.ring->slots[number % TW_AUDIT_RING];
+    struct slot *slot;
+    unsigned state, tries = 0;
 
+    /* Where somebody is at it, the one after that. A child that was killed leaves one so: it is taken in the end. */
+    do {
+        slot = &audit.ring->slots[atomic_fetch_add(&audit.ring->next, 1) % TW_AUDIT_RING];
+        state = atomic_load(&slot->state);
+    } while (tries++ < TW_AUDIT_RING && (state == WRITING || !atomic_compare_exchange_strong(&slot->state, &state, WRITING)));
     atomic_store(&slot->state, WRITING);
     atomic_store(&slot->count, 1);
     slot->process = process;
@@ -405,10 +410,13 @@ void tw_audit_invocation_end(void)
     /* Older ones as well: another thread may have counted one after the last look. */
     for (unsigned long number = next > TW_AUDIT_RING ? next - TW_AUDIT_RING : 0; number < next; number++) {
         struct slot *slot = &audit.ring->slots[number % TW_AUDIT_RING];
-        unsigned count = atomic_exchange(&slot->count, 1);
+        unsigned written = WRITTEN;
 
-        if (count > 1)
-            emit_count(slot, count - 1);
+        /* One that somebody is at keeps its count until the next look. */
+        if (atomic_load(&slot->count) < 2 || !atomic_compare_exchange_strong(&slot->state, &written, WRITING))
+            continue;
+        emit_count(slot, atomic_exchange(&slot->count, 1) - 1);
+        atomic_store(&slot->state, WRITTEN);
     }
     atomic_store(&audit.ring->invocation_first, next);
 }
