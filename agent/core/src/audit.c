@@ -14,7 +14,9 @@ enum { EMPTY, WRITING, PENDING, WRITTEN };
 
 struct slot {
     _Atomic unsigned state;
-    _Atomic unsigned count; /* how often it happened in this invocation; the line itself says 1 */
+    /* How often it happened in this invocation; the line itself says 1. The upper half is the key's, so that nobody counts
+     * what has become another's. */
+    _Atomic uint64_t tally;
     _Atomic unsigned long key;
     pid_t process;
     size_t length;
@@ -233,6 +235,25 @@ static unsigned long hash(unsigned long key, const char *bytes, size_t length)
     return (key ^ 0xff) * 0x100000001b3;
 }
 
+enum { KEY_SHIFT = 32 };
+
+static uint64_t first_of(unsigned long key)
+{
+    return (uint64_t)(uint32_t)key << KEY_SHIFT | 1;
+}
+
+/* Returns false when the line is another's by now. */
+static bool count_one(struct slot *slot, unsigned long key)
+{
+    uint64_t tally = atomic_load(&slot->tally);
+
+    do
+        if (tally >> KEY_SHIFT != (uint32_t)key)
+            return false;
+    while (!atomic_compare_exchange_weak(&slot->tally, &tally, tally + 1));
+    return true;
+}
+
 static bool is_repeat(unsigned long key, pid_t process)
 {
     unsigned long next = atomic_load(&audit.ring->next), first = atomic_load(&audit.ring->invocation_first);
@@ -245,9 +266,8 @@ static bool is_repeat(unsigned long key, pid_t process)
         if (atomic_load(&slot->key) != key)
             continue;
         /* A child that meets the same file again is still at its first attempt: it walks through PATH. */
-        if (process == audit.program || slot->process != process)
-            atomic_fetch_add(&slot->count, 1);
-        return true;
+        if ((process != audit.program && slot->process == process) || count_one(slot, key))
+            return true;
     }
     return false;
 }
@@ -287,7 +307,7 @@ static struct slot *take_slot(unsigned long key, pid_t process)
         state = atomic_load(&slot->state);
     } while (tries++ < TW_AUDIT_RING && (state == WRITING || !atomic_compare_exchange_strong(&slot->state, &state, WRITING)));
     atomic_store(&slot->state, WRITING);
-    atomic_store(&slot->count, 1);
+    atomic_store(&slot->tally, first_of(key));
     slot->process = process;
     slot->length = 0;
     atomic_store(&slot->key, key);
@@ -413,9 +433,11 @@ void tw_audit_invocation_end(void)
         unsigned written = WRITTEN;
 
         /* One that somebody is at keeps its count until the next look. */
-        if (atomic_load(&slot->count) < 2 || !atomic_compare_exchange_strong(&slot->state, &written, WRITING))
+        if ((uint32_t)atomic_load(&slot->tally) < 2 || !atomic_compare_exchange_strong(&slot->state, &written, WRITING))
             continue;
-        emit_count(slot, atomic_exchange(&slot->count, 1) - 1);
+        uint64_t tally = atomic_exchange(&slot->tally, first_of(atomic_load(&slot->key)));
+
+        emit_count(slot, (uint32_t)tally - 1);
         atomic_store(&slot->state, WRITTEN);
     }
     atomic_store(&audit.ring->invocation_first, next);
