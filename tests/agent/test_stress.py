@@ -43,7 +43,7 @@ def built() -> Path:
     return next(library for library in libraries if library.name.endswith(machine))
 
 
-@pytest.mark.parametrize(("kind", "scenarios"), [("thread", 5), ("plain", 6)])
+@pytest.mark.parametrize(("kind", "scenarios"), [("thread", 4), ("plain", 6)])
 def test_in_c(kind: str, scenarios: int) -> None:
     """Under the thread sanitizer; and as functions have it, with 10^5 invocations at the end."""
     command = ["make", "-s", "-j2", "-C", str(CORE), f"stress-{kind}", f"PYTHON={sys.executable}"]
