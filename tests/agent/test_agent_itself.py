@@ -223,7 +223,7 @@ def _check(way: Way, lock: str, unprotected: Any, environments: dict[str, Any], 
         assert (outcome.kind, happened) == ("exit", False), outcome
         _check_audits(read_audits(said), way, "block")
     for attacks in environments.values():
-        if way.name.startswith(("descriptors_", "pages_", "second_core", "shim_")):
+        if way.name.startswith(("descriptors_", "pages_", "second_core", "shim_", "pointer_")):
             attacks.renew()
 
 

@@ -2,14 +2,17 @@
 
 import ctypes
 import os
+import struct
 
-from image import Image, loaded
+from image import Image, loaded, maps
 from targets import NEW, Memory, by_number, checked, libc, start_program
 from ways import shell, way, ways
 
 _ANONYMOUS, _PRIVATE, _FIXED = 0x20, 2, 0x10
 _READ, _WRITE = 1, 2
 _DONT_NEED = 4
+# Kind and flag of a program header.
+_LOADED, _WRITABLE = 1, 2
 # The rule's name is in the decoded policy, and so tells where that lies.
 _RULE = os.environ.get("ATTACK_RULE", "").encode()
 
@@ -102,15 +105,28 @@ def _pages():
 
 
 def _writable():
-    """The agent's own data."""
+    """The agent's own data, no more: what lies behind it belongs to the interpreter."""
     path = loaded("libdefender")
-    with open("/proc/self/maps") as maps:
-        lines = [line.split() for line in maps]
-    for number, fields in enumerate(lines):
-        is_own = fields[-1] == path or (number and lines[number - 1][-1] == path and len(fields) == 5)
-        if path and is_own and fields[1].startswith("rw"):
-            start, end = (int(part, 16) for part in fields[0].split("-"))
-            yield start, end - start
+    if not path:
+        return
+    base = next(start for start, mapped in maps() if mapped == path)
+    with open(path, "rb") as library:
+        header = library.read(64)
+        library.seek(int.from_bytes(header[32:40], "little"))
+        for _ in range(int.from_bytes(header[56:58], "little")):
+            kind, flags, _, place, _, _, size, _ = struct.unpack("<2I6Q", library.read(56))
+            if kind == _LOADED and flags & _WRITABLE:
+                yield from _still_writable(base + place, size)
+
+
+def _still_writable(start, size):
+    """The parts of a segment that were not closed after they were filled."""
+    with open("/proc/self/maps") as lines:
+        for line in lines:
+            begin, end = (int(part, 16) for part in line.split()[0].split("-"))
+            begin, end = max(begin, start + 7 & ~7), min(end, start + size)
+            if begin < end and line.split()[1].startswith("rw"):
+                yield begin, end - begin
 
 
 @way
