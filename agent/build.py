@@ -22,7 +22,11 @@ from pathlib import Path
 
 AGENT = Path(__file__).resolve().parent
 CORE = AGENT / "core"
-SHIMS = {"python": AGENT / "python" / "twistlock"}
+# Each family's shim, and the kinds of handlers that it can wrap.
+SHIMS = {
+    "python": (AGENT / "python" / "twistlock", ("sync", "async", "generator", "callable")),
+    "ruby": (AGENT / "ruby" / "twistlock", ("sync", "callable")),
+}
 # glibc 2.17 is that of Amazon Linux 2's oldest runtimes' base (CentOS 7): what it has, all later ones have.
 TARGETS = {"x86_64": "x86_64-linux-gnu.2.17", "aarch64": "aarch64-linux-gnu.2.17"}
 FLAGS = [
@@ -127,23 +131,22 @@ def bundles(out: Path, release: str) -> None:
     """Write `<out>/<family>.zip` for each runtime: the shim, the libraries and what the bundle can do."""
     libraries = build(AGENT.parent / "build" / "core")
     out.mkdir(parents=True, exist_ok=True)
-    for family, shim in SHIMS.items():
-        members = {
-            path.name: path.read_bytes() for path in sorted(shim.glob("*.py")) if path.name != "_settings.py"
-        }
-        members |= {path.name: path.read_bytes() for path in libraries}
-        members["bundle.json"] = _description(family, release)
+    for family, (shim, shapes) in SHIMS.items():
+        # The settings are written at embed.
+        own = [path for path in shim.iterdir() if path.is_file() and not path.stem.startswith("_settings")]
+        members = {path.name: path.read_bytes() for path in (*own, *libraries)}
+        members["bundle.json"] = _description(family, shapes, release)
         # A project's own rule for *.so would keep the core out of version control and of built packages.
         members[".gitignore"] = b"!*\n"
         _pack(out / f"{family}.zip", {f"twistlock/{name}": members[name] for name in sorted(members)})
 
 
-def _description(family: str, release: str) -> bytes:
+def _description(family: str, shapes: tuple[str, ...], release: str) -> bytes:
     description = {
         "name": "defender",
         "version": release,
         "families": [family],
-        "shapes": ["sync", "async", "generator", "callable"],
+        "shapes": list(shapes),
         "architectures": list(TARGETS),
         "libc": ["glibc"],
     }

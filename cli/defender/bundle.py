@@ -22,7 +22,12 @@ from defender.runtimes.model import Function
 
 DESCRIPTION = f"{FOLDER}/bundle.json"
 # What the manual's customers download holds these, and one native library or more (prisma-facts.md).
-_CUSTOMERS = {"python": frozenset({f"{FOLDER}/__init__.py", f"{FOLDER}/serverless.py"})}
+_CUSTOMERS = {
+    "python": frozenset({f"{FOLDER}/__init__.py", f"{FOLDER}/serverless.py"}),
+    "ruby": frozenset({f"{FOLDER}/twistlock.rb"}),
+}
+# Our own bundle's settings, written at embed in the shim's language.
+_SETTINGS = {"python": "_settings.py", "ruby": "_settings.rb"}
 _NATIVE = (".so", ".node", ".dll")
 
 
@@ -68,7 +73,7 @@ def customers(path: Path, family: str) -> Bundle:
     with open_archive(path) as archive:
         if not _is_customers(archive.members, "", family):
             raise PackageError(
-                f"this is no {family} bundle of a console: it lacks {FOLDER}/serverless.py or a native library",
+                f"this is no {family} bundle of a console: it lacks {max(_CUSTOMERS[family])} or a native library",
                 path=path,
                 hint="download the Serverless Defender bundle for this runtime, and pass the ZIP as it is",
             )
@@ -132,8 +137,8 @@ def install(
     if not bundle.is_ours:
         return Plan(added=placed, dropped=dropped)
     settings = AddFile(
-        posixpath.join(task_root, FOLDER, "_settings.py"),
-        template(family, "settings.py.j2", on_failure=on_failure).encode(),
+        posixpath.join(task_root, FOLDER, _SETTINGS[family]),
+        template(family, f"{_SETTINGS[family].lstrip('_')}.j2", on_failure=on_failure).encode(),
         "bundle.settings",
         f"what happens when the agent can't start: {on_failure}",
     )

@@ -123,7 +123,8 @@ class _Work:
             names[root] = [posixpath.relpath(new.path, root or ".") for new in bundle.added]
             names[root] += [manifests.NAME, manifests.BACKUP]
             plan = plan.plus(bundle)
-        if found.build == "sam" and self.archive.is_folder and not self.bundle.is_ours:
+        is_python = found.family == "python"
+        if found.build == "sam" and is_python and self.archive.is_folder and not self.bundle.is_ours:
             # aws-lambda-builders, PythonPipWorkflow.EXCLUDED_FILES; ours goes by another name.
             plan = plan.plus(
                 Plan(warnings=("`sam build` leaves *.so files out: add the bundle's after building",))

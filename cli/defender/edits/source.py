@@ -5,11 +5,14 @@ It answers where something is and never what to do about it; languages keep thei
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from defender.errors import RewriteRefused
 
 if TYPE_CHECKING:
     from tree_sitter import Language, Node, Query, Tree
@@ -68,6 +71,43 @@ class Source:
     def line_start(self, offset: int) -> int:
         """Offset of the first byte of the line that holds `offset`."""
         return self.data.rfind(b"\n", 0, offset) + 1
+
+
+def masked(path: str, data: bytes, encoding: str) -> bytes:
+    """`data` with every character outside of ASCII as so many letters as it has bytes, for a parser.
+
+    Such characters stand in names, strings and comments only, so the tree keeps its shape, and no
+    encoding's second byte is taken for a quote or a backslash. Raises RewriteRefused where that can't be done.
+    """
+    if data.isascii() and encoding == "utf-8":
+        return data
+    try:
+        text = data.decode(encoding)
+        if data.isascii() and text == data.decode("ascii"):
+            return data
+        if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
+            return re.sub(rb"[\x80-\xff]", b"x", _without_bom(data))
+        letters = b"".join(
+            char.encode("ascii") if char.isascii() else b"x" * len(char.encode(encoding)) for char in text
+        )
+    except (LookupError, UnicodeError) as error:
+        raise RewriteRefused(f"the file can't be read as {encoding}: {error}", path=path) from error
+    if len(letters) != len(data) or data.isascii():
+        raise RewriteRefused(f"offsets in the encoding {encoding} are ambiguous", path=path)
+    return letters
+
+
+def _without_bom(data: bytes) -> bytes:
+    """A byte order mark as blanks: a parser would take it for a name."""
+    return b"\x20\x20\x20" + data[3:] if data.startswith(UTF8_BOM) else data
+
+
+def refuse_lone_carriage_returns(path: str, data: bytes) -> None:
+    """Raise RewriteRefused for a file with carriage returns that end no CRLF line end."""
+    if re.search(rb"\r(?!\n)", data):
+        raise RewriteRefused(
+            "the file has carriage returns that end no CRLF line end", path=path, hint="convert it"
+        )
 
 
 def walk(node: Node, enter: Callable[[Node], bool] = lambda _: True) -> Iterator[Node]:

@@ -13,7 +13,15 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from defender.edits.source import UTF8_BOM, Source, captures, query, walk
+from defender.edits.source import (
+    UTF8_BOM,
+    Source,
+    captures,
+    masked,
+    query,
+    refuse_lone_carriage_returns,
+    walk,
+)
 from defender.errors import RewriteRefused
 
 if TYPE_CHECKING:
@@ -37,11 +45,8 @@ def parse(path: str, data: bytes) -> Source:
     Raises RewriteRefused with the place when it is not: a syntax error, Python 2, an unknown encoding,
     line ends that are carriage returns alone.
     """
-    source = Source(path, data, _ascii_of(path, data), GRAMMAR)
-    if re.search(rb"\r(?!\n)", data):
-        raise RewriteRefused(
-            "the file has carriage returns that end no CRLF line end", path=path, hint="convert it"
-        )
+    source = Source(path, data, masked(path, data, _encoding(data)), GRAMMAR)
+    refuse_lone_carriage_returns(path, data)
     _refuse_python2(source)
     _refuse_syntax_errors(source)
     return source
@@ -55,36 +60,6 @@ def _encoding(data: bytes) -> str:
     if not cookie and _BLANK.match(first):
         cookie = _COOKIE.match(rest.partition(b"\n")[0])
     return cookie.group(1).decode("ascii", "replace") if cookie else "utf-8"
-
-
-def _ascii_of(path: str, data: bytes) -> bytes:
-    """`data` with every character outside of ASCII as so many letters as it has bytes.
-
-    Such characters stand in names, strings and comments only, so the tree keeps its shape, and no
-    encoding's second byte is taken for a quote or a backslash.
-    """
-    encoding = _encoding(data)
-    if data.isascii() and encoding == "utf-8":
-        return data
-    try:
-        text = data.decode(encoding)
-        if data.isascii() and text == data.decode("ascii"):
-            return data
-        if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
-            return re.sub(rb"[\x80-\xff]", b"x", _without_bom(data))
-        masked = b"".join(
-            char.encode("ascii") if char.isascii() else b"x" * len(char.encode(encoding)) for char in text
-        )
-    except (LookupError, UnicodeError) as error:
-        raise RewriteRefused(f"the file can't be read as {encoding}: {error}", path=path) from error
-    if len(masked) != len(data) or data.isascii():
-        raise RewriteRefused(f"offsets in the encoding {encoding} are ambiguous", path=path)
-    return masked
-
-
-def _without_bom(data: bytes) -> bytes:
-    """A byte order mark as blanks: a parser would take it for a name."""
-    return b"\x20\x20\x20" + data[3:] if data.startswith(UTF8_BOM) else data
 
 
 def _refuse_python2(source: Source) -> None:
