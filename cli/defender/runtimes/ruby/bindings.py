@@ -71,7 +71,7 @@ def called(source: Source, node: Node) -> str | None:
     return None if name is None else source.bytes_of(name).decode("utf-8", "replace")
 
 
-def is_module_function(source: Source, one: Placed, everything: list[Placed], name: str) -> bool:
+def is_module_function(source: Source, one: Placed, everything: list[Placed]) -> bool:
     """Whether a `def` at this place is also a method of the module itself, by `module_function`."""
     if one.scope.kind is not Kind.MODULE:
         return False
@@ -80,7 +80,11 @@ def is_module_function(source: Source, one: Placed, everything: list[Placed], na
         if other.scope != one.scope:
             continue
         text = source.bytes_of(other.node).decode("utf-8", "replace")
-        if other.node.type == "identifier" and text in VISIBILITY and other.node.start_byte < one.node.start_byte:
+        if (
+            other.node.type == "identifier"
+            and text in VISIBILITY
+            and other.node.start_byte < one.node.start_byte
+        ):
             mode = text
     return mode == "module_function" or called(source, one.node) == "module_function"
 
@@ -142,7 +146,7 @@ def _by_def(
     if node.type == "singleton_method":
         opening = _singleton_of(source, target, one.scope, node.child_by_field_name("object"))
         inside = prefix.replace("private_class_method", "private").replace("public_class_method", "public")
-        return opening and Binding(node, one.node, opening, inside)
+        return Binding(node, one.node, opening, inside) if opening else None
     return _plain_def(source, target, one, node, prefix, everything)
 
 
@@ -151,13 +155,15 @@ def _plain_def(
 ) -> Binding | None:
     scope = one.scope
     if scope.kind is Kind.MODULE:
-        beside = is_module_function(source, one, everything, target.method)
+        beside = is_module_function(source, one, everything)
         named = any(
             other.scope == scope and is_named_module_function(source, other.node, target.method)
             for other in everything
         )
         is_own = beside or named or extends_itself(source, scope, everything)
-        return Binding(node, one.node, "", prefix, beside) if is_own and scope.path == target.constant else None
+        return (
+            Binding(node, one.node, "", prefix, beside) if is_own and scope.path == target.constant else None
+        )
     return Binding(node, one.node, "", prefix) if scope.path == target.constant else None
 
 

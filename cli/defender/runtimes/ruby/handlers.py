@@ -19,10 +19,53 @@ _CONSTANT = re.compile(r"(?:::)?[A-Z]\w*(?:::[A-Z]\w*)*")
 _CLIENTS_METHODS = frozenset({"call_handler", "handler_file_name", "handler_method_name", "initialize"})
 # What the client has loaded before: `require` of the same name loads nothing any more.
 _CLIENTS_FILES = frozenset(
-    "base64 bigdecimal bundler bundler/setup cgi date delegate digest English erb etc fileutils forwardable io/wait "
-    "json logger monitor net/http net/protocol openssl optparse ostruct pathname pp rbconfig resolv rubygems "
-    "securerandom set shellwords singleton socket stringio strscan tempfile thread time timeout tmpdir tsort uri "
-    "weakref yaml zlib aws_lambda_ric".split()
+    (
+        "base64",
+        "bigdecimal",
+        "bundler",
+        "bundler/setup",
+        "cgi",
+        "date",
+        "delegate",
+        "digest",
+        "English",
+        "erb",
+        "etc",
+        "fileutils",
+        "forwardable",
+        "io/wait",
+        "json",
+        "logger",
+        "monitor",
+        "net/http",
+        "net/protocol",
+        "openssl",
+        "optparse",
+        "ostruct",
+        "pathname",
+        "pp",
+        "rbconfig",
+        "resolv",
+        "rubygems",
+        "securerandom",
+        "set",
+        "shellwords",
+        "singleton",
+        "socket",
+        "stringio",
+        "strscan",
+        "tempfile",
+        "thread",
+        "time",
+        "timeout",
+        "tmpdir",
+        "tsort",
+        "uri",
+        "weakref",
+        "yaml",
+        "zlib",
+        "aws_lambda_ric",
+    )
 )
 
 

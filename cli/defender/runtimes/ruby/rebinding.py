@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from defender.edits.source import Source, captures, query, walk
-from defender.errors import RewriteRefused
 from defender.runtimes.ruby.bindings import Binding, arguments, called, symbol
+from defender.runtimes.ruby.guarding import is_guarded
 from defender.runtimes.ruby.handlers import Target
 from defender.runtimes.ruby.scopes import constant
 from defender.runtimes.ruby.source import GRAMMAR, refuse, scm
@@ -20,16 +20,29 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 _CHANGERS = frozenset(
-    "attr attr_reader attr_accessor def_delegator def_delegators def_instance_delegator def_instance_delegators "
-    "delegate undef_method remove_method alias_method define_method define_singleton_method".split()
+    (
+        "attr",
+        "attr_reader",
+        "attr_accessor",
+        "def_delegator",
+        "def_delegators",
+        "def_instance_delegator",
+        "def_instance_delegators",
+        "delegate",
+        "undef_method",
+        "remove_method",
+        "alias_method",
+        "define_method",
+        "define_singleton_method",
+    )
 )
 _DYNAMIC = frozenset({"define_method", "define_singleton_method"})
 _EVALUATORS = frozenset({"eval", "class_eval", "module_eval", "instance_eval"})
 _HOOKS = frozenset({"method_added", "singleton_method_added"})
 _SENDERS = frozenset({"send", "__send__", "public_send"})
 _EVERYONES = ("Object", "Kernel", "BasicObject")
-_NESTING = frozenset("method singleton_method block do_block lambda begin_block".split())
-_SCOPES = frozenset("class module singleton_class program".split())
+_NESTING = frozenset(("method", "singleton_method", "block", "do_block", "lambda", "begin_block"))
+_SCOPES = frozenset(("class", "module", "singleton_class", "program"))
 
 
 def refuse_rebinding(source: Source, target: Target, found: list[Binding]) -> None:
@@ -52,19 +65,12 @@ def refuse_own_names(source: Source) -> None:
 def _troubles(source: Source, target: Target, found: list[Binding]) -> Iterator[tuple[Node, str]]:
     known = {binding.node.start_byte for binding in found}
     named = captures(query(GRAMMAR, scm("rebinding")), source.root)
-    for name in named.get("def", []):
-        text, owner = source.bytes_of(name).decode("utf-8", "replace"), name.parent
-        if owner is None or owner.start_byte in known:
-            continue
-        if text in _HOOKS:
-            yield owner, f"{text} sees every new method"
-        elif text == target.method and _may_be(source, target, owner):
-            yield owner, f"the method is defined where {_where(owner)}"
+    yield from _by_definition(source, target, known, named)
     for node in (*named.get("alias", []), *named.get("undef", [])):
         names = node.named_children[:1] if node.type == "alias" else node.named_children
-        if node.start_byte not in known and target.method in [symbol(source, name) for name in names]:
-            if _is_of(source, target, node):
-                yield node, f"{node.type} changes the method"
+        is_named = target.method in [symbol(source, name) for name in names]
+        if is_named and node.start_byte not in known and _is_of(source, target, node):
+            yield node, f"{node.type} changes the method"
     for call in named.get("call", []):
         if call.start_byte not in known:
             yield from _by_call(source, target, call)
@@ -76,6 +82,19 @@ def _troubles(source: Source, target: Target, found: list[Binding]) -> Iterator[
             yield before, "a signature (Sorbet) replaces the method below it at its first call"
 
 
+def _by_definition(
+    source: Source, target: Target, known: set[int], named: dict[str, list[Node]]
+) -> Iterator[tuple[Node, str]]:
+    for name in named.get("def", []):
+        text, owner = source.bytes_of(name).decode("utf-8", "replace"), name.parent
+        if owner is None or owner.start_byte in known or is_guarded(source, owner):
+            continue
+        if text in _HOOKS:
+            yield owner, f"{text} sees every new method"
+        elif text == target.method and _may_be(source, target, owner):
+            yield owner, f"the method is defined where {_where(owner)}"
+
+
 def _by_call(source: Source, target: Target, call: Node) -> Iterator[tuple[Node, str]]:
     name, given = called(source, call), arguments(call)
     owner = call.child_by_field_name("receiver")
@@ -85,14 +104,20 @@ def _by_call(source: Source, target: Target, call: Node) -> Iterator[tuple[Node,
     is_ours = owner is not None or _is_of(source, target, call)
     if name in _CHANGERS and target.method in names and is_ours:
         yield call, f"{name} changes the method"
-    elif name in _DYNAMIC and names[:1] == [None] and _is_of(source, target, call) and owner is None:
-        yield call, f"{name} is given a name that is not literal"
-    elif name in _DYNAMIC and given and given[0].type == "identifier" and _is_of(source, target, call):
+    elif name in _DYNAMIC and given and not _is_literal(given[0]) and _is_of(source, target, call):
         yield call, f"{name} is given a name that is not literal"
     elif name in ("remove_const", "const_set") and target.constant[-1:] == tuple(names[:1]):
         yield call, f"{name} changes the constant"
-    elif name == "prepend" and (_is_everyones(source, target, owner) or _is_of_singleton(source, target, call)):
+    elif name == "prepend" and (
+        _is_everyones(source, target, owner) or _is_of_singleton(source, target, call)
+    ):
         yield call, "what is prepended comes before the method"
+
+
+def _is_literal(node: Node) -> bool:
+    return node.type in ("simple_symbol", "string") and not any(
+        child.type == "interpolation" for child in node.children
+    )
 
 
 def _by_text(source: Source, target: Target, named: dict[str, list[Node]]) -> Iterator[tuple[Node, str]]:
@@ -112,7 +137,12 @@ def _by_assignment(source: Source, target: Target, found: list[Binding]) -> Iter
     for node in walk(source.root):
         if node.type in ("assignment", "operator_assignment") and first is not None and target.constant:
             name = constant(source, node.child_by_field_name("left"))
-            if name and name[-1] == target.constant[-1] and node.start_byte > first and node.start_byte not in known:
+            if (
+                name
+                and name[-1] == target.constant[-1]
+                and node.start_byte > first
+                and node.start_byte not in known
+            ):
                 yield node, "the constant is assigned anew"
 
 
@@ -189,6 +219,3 @@ def _where(node: Node) -> str:
             return "it takes effect only when other code runs"
         parent = parent.parent
     return "nothing can be put behind it"
-
-
-__all__ = ["RewriteRefused", "refuse_own_names", "refuse_rebinding"]

@@ -43,7 +43,11 @@ def require_first(path: str, data: bytes, task_root: str) -> Plan:
     shim = posixpath.relpath(posixpath.join(task_root, _SHIM), posixpath.dirname(path) or ".")
     line = template("ruby", "require.rb.j2", shim=shim if shim.startswith("../") else f"./{shim}").encode()
     # A magic comment that is the whole file and has no line end: nothing else can stand behind it.
-    text = line + source.newline if not at or source.data[at - 1 : at] in (b"\n", b"\xbf") else source.newline + line
+    text = (
+        line + source.newline
+        if not at or source.data[at - 1 : at] in (b"\n", b"\xbf")
+        else source.newline + line
+    )
     edit = Edit(
         path,
         rule,

@@ -18,8 +18,27 @@ if TYPE_CHECKING:
 
 # Nodes that hold statements of the scope around them.
 _BLOCKS = frozenset(
-    "program body_statement then else elsif begin ensure rescue if unless case when do while until for "
-    "case_match in_clause parenthesized_statements".split()
+    (
+        "program",
+        "body_statement",
+        "then",
+        "else",
+        "elsif",
+        "begin",
+        "ensure",
+        "rescue",
+        "if",
+        "unless",
+        "case",
+        "when",
+        "do",
+        "while",
+        "until",
+        "for",
+        "case_match",
+        "in_clause",
+        "parenthesized_statements",
+    )
 )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 GRAMMAR = "tree_sitter_ruby"
 # Comments that change how the file is read stand before its first token; `typed` is Sorbet's.
 _MAGIC = re.compile(
-    rb"^#!|^#.*\b(?:coding|frozen[-_]string[-_]literal|warn[-_]indent|shareable[-_]constant[-_]value)[ \t]*[:=]"
+    rb"^#!|^#.*(?:coding|frozen[-_]string[-_]literal|warn[-_]indent|shareable[-_]constant[-_]value)[ \t]*[:=]"
     rb"|^#[ \t]*typed[ \t]*:",
     re.I,
 )

@@ -17,10 +17,11 @@ from defender.errors import DetectionError, RewriteRefused
 from defender.plan import Edit, Plan, Skipped
 from defender.resources import template
 from defender.runtimes.ruby.bindings import Binding, bindings, called, is_named_module_function
+from defender.runtimes.ruby.guarding import is_guarded
 from defender.runtimes.ruby.handlers import Target
 from defender.runtimes.ruby.rebinding import refuse_rebinding
 from defender.runtimes.ruby.scopes import placed
-from defender.runtimes.ruby.source import GRAMMAR, parse, refuse, scm, statements
+from defender.runtimes.ruby.source import GRAMMAR, parse, scm, statements
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -53,7 +54,11 @@ def wrap(path: str, data: bytes, targets: Iterable[Target]) -> Plan:
 
 
 def missing(source: Source, target: Target) -> DetectionError:
-    """The error for a method that no file of the package is seen to define so that Lambda could call it."""
+    """The error for a method that no file of the package is seen to define so that Lambda could call it.
+
+    Raises RewriteRefused where the file does define it, in a form that is not supported.
+    """
+    refuse_rebinding(source, target, [])
     how = "def self." if target.constant else "def "
     return DetectionError(
         f"no method {target.label!r} that Lambda could call is defined in the file",
@@ -66,7 +71,7 @@ def _wrap_one(source: Source, target: Target, found: list[Binding]) -> Plan:
     wanted = [one for one in found if not _is_protected(source, target, one)]
     if not wanted:
         return Plan(skipped=(Skipped(source.path, "ruby.wrap", f"{target.label} is wrapped already"),))
-    splices = []
+    splices: list[Splice] = []
     for one in wanted:
         original = _free_name(source, target, len(splices))
         splices.append(_behind(source, one.statement, _text(source, target, one, original)))
@@ -104,7 +109,8 @@ def _has_own_method(source: Source) -> bool:
     """Whether `method(:name)` may be something else here than Ruby's own."""
     found = captures(query(GRAMMAR, scm("rebinding")), source.root)
     return any(source.bytes_of(name) == b"method" for name in found.get("def", [])) or any(
-        (called(source, call) or "").startswith(("attr", "def", "delegate")) and b":method" in source.bytes_of(call)
+        (called(source, call) or "").startswith(("attr", "def", "delegate"))
+        and b":method" in source.bytes_of(call)
         for call in found.get("call", [])
     )
 
@@ -175,9 +181,9 @@ def _behind_heredocs(source: Source, line_end: int) -> int:
 
 def _is_protected(source: Source, target: Target, one: Binding) -> bool:
     """Whether the definition calls the agent and nothing else, or what is inserted stands right behind it."""
-    if _is_guarded(source, one.node):
+    if is_guarded(source, one.node):
         return True
-    words = []
+    words: list[str] = []
     following = one.statement.next_named_sibling
     while following is not None and len(words) < 3:
         if following.type not in ("comment", "heredoc_body", "empty_statement"):
@@ -193,29 +199,6 @@ def _words(text: str) -> str:
     return " ".join(re.split(r"[\s;]+", text.strip()))
 
 
-def _is_guarded(source: Source, node: Node) -> bool:
-    """Whether a method is as the manual writes it: its one statement is a call of `Twistlock.handler`."""
-    body = node.child_by_field_name("body") if node.type in ("method", "singleton_method") else None
-    inner = [] if body is None else (statements(body) if body.type == "body_statement" else [body])
-    if len(inner) != 1:
-        return False
-    call = inner[0]
-    if call.type == "return" and call.named_children:
-        values = statements(call.named_children[0])
-        call = values[0] if len(values) == 1 else call
-    owner = call.child_by_field_name("receiver") if called(source, call) == "handler" else None
-    if owner is None or source.bytes_of(owner) not in (b"Twistlock", b"::Twistlock"):
-        return False
-    given = call.child_by_field_name("arguments")
-    passed = [] if given is None else statements(given)
-    keys = {source.bytes_of(one).partition(b":")[0] for one in passed if one.type == "pair"}
-    has_block = call.child_by_field_name("block") is not None or passed[-1:] and passed[-1].type == "block_argument"
-    return keys == {b"event", b"context"} and bool(has_block)
-
-
 def _prove_wrapped(path: str, target: Target, after: bytes) -> None:
     if not is_wrapped(path, after, target):
         raise RewriteRefused(f"the result would not show {target.label!r} as wrapped", path=path)
-
-
-__all__ = ["is_wrapped", "missing", "refuse", "wrap"]
