@@ -21,11 +21,10 @@ from defender.archive import open_archive
 from defender.detect import detect
 from defender.plan import FileChange, Plan, file_changes
 from defender.policy import Identity, default_policy, encode
-from defender.runtimes import runtime
+from defender.runtimes import REGISTRY, runtime
 from defender.runtimes.model import Request
 
 ROOT = Path(__file__).parents[2]
-PROBE = Path(__file__).parent / "probe.py"
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,9 @@ class Case:
 
     @property
     def oldest(self) -> tuple[int, ...]:
-        """The oldest Python that can load the case."""
-        return tuple(int(part) for part in self.facts.get("python", "3.6").split("."))
+        """The oldest interpreter that can load the case."""
+        floor = {"python": "3.6", "ruby": "2.7"}[self.family]
+        return tuple(int(part) for part in self.facts.get(self.family, floor).split("."))
 
     def plan(self, folder: Path | None = None) -> tuple[Plan, tuple[FileChange, ...]]:
         """What embedding does to the case's files, or to a copy of them."""
@@ -112,12 +112,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     }
     for argument, is_wanted in wanted.items():
         if argument in metafunc.fixturenames:
-            found = [case for case in cases("python") if is_wanted(case)]
-            metafunc.parametrize(argument, found, ids=[case.name for case in found])
+            found = [case for family in REGISTRY for case in cases(family) if is_wanted(case)]
+            metafunc.parametrize(argument, found, ids=[f"{case.family}-{case.name}" for case in found])
 
 
 @cache
-def interpreters() -> dict[tuple[int, ...], str]:
+def interpreters(family: str) -> dict[tuple[int, ...], str]:
+    """The interpreters of this machine that can load a family's cases, by version."""
+    return pythons() if family == "python" else rubies()
+
+
+def rubies() -> dict[tuple[int, ...], str]:
+    """The Ruby on PATH, which tests/system-packages asks for."""
+    path = shutil.which("ruby")
+    assert path is not None, "no ruby: tests/system-packages names what is missing"
+    major, minor = _output(path, "-e", "print RUBY_VERSION").split(".")[:2]
+    return {(int(major), int(minor)): path}
+
+
+def pythons() -> dict[tuple[int, ...], str]:
     """Every Python 3.6 or later that this machine has on PATH or through pyenv, by version."""
     candidates = [shutil.which(f"python3.{minor}") for minor in range(6, 20)]
     if shutil.which("pyenv"):
@@ -154,12 +167,12 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def add_agent(libraries: list[Path]) -> Callable[[Path], Path]:
-    """A function that puts the shim and the core into a task root."""
-    shim = ROOT / "agent" / "python" / "twistlock"
+def add_agent(libraries: list[Path]) -> Callable[..., Path]:
+    """A function that puts a family's shim and the core into a task root."""
 
-    def add(task_root: Path) -> Path:
+    def add(task_root: Path, family: str = "python") -> Path:
         target = task_root / "twistlock"
+        shim = ROOT / "agent" / family / "twistlock"
         shutil.copytree(shim, target, ignore=shutil.ignore_patterns("__pycache__"))
         for library in libraries:
             os.link(library, target / library.name)
@@ -169,16 +182,17 @@ def add_agent(libraries: list[Path]) -> Callable[[Path], Path]:
 
 
 @pytest.fixture(scope="session")
-def probe() -> Callable[[str, Sequence[dict[str, Any]]], list[dict[str, Any]]]:
+def probe() -> Callable[..., list[dict[str, Any]]]:
     """Runs jobs in one interpreter, each in a process of its own; probe.py says what comes back."""
     rule = default_policy().rules[0]
     identity = Identity(function="golden", region="us-east-1", provider="aws", account=None)
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     environment = {**kept, "TW_POLICY": encode(identity, rule), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    def run(interpreter: str, jobs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    def run(interpreter: str, jobs: Sequence[dict[str, Any]], family: str = "python") -> list[dict[str, Any]]:
+        program = Path(__file__).with_name({"python": "probe.py", "ruby": "probe.rb"}[family])
         done = subprocess.run(
-            [interpreter, str(PROBE)],
+            [interpreter, str(program)],
             input=json.dumps(list(jobs)),
             capture_output=True,
             text=True,
@@ -193,7 +207,7 @@ def probe() -> Callable[[str, Sequence[dict[str, Any]]], list[dict[str, Any]]]:
 
 @pytest.fixture(scope="session")
 def all_cases() -> tuple[Case, ...]:
-    return cases("python")
+    return tuple(case for family in REGISTRY for case in cases(family))
 
 
 @pytest.fixture(scope="session")
@@ -201,7 +215,7 @@ def oldest_and_newest() -> Callable[[Case], list[str]]:
     """The oldest and the newest interpreter of this machine that can load a case."""
 
     def choose(case: Case) -> list[str]:
-        able = [path for version, path in interpreters().items() if version >= case.oldest]
+        able = [path for version, path in interpreters(case.family).items() if version >= case.oldest]
         return able if len(able) < 2 else [able[0], able[-1]]
 
     return choose

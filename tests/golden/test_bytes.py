@@ -1,4 +1,4 @@
-"""What embedding does to Python files, byte for byte. Loads nothing: that is test_python_proof's part."""
+"""What embedding does to files, byte for byte. Loads nothing: that is test_proof's part."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_second_run_changes_nothing(case: Any, tmp_path: Path) -> None:
     assert (plan.edits, plan.dropped, changes) == ((), (), ())
     skipped = {(one.path, one.rule) for one in plan.skipped}
     for edit in case.embedded[0].edits:
-        rule = "python.import" if edit.rule == "python.import" else "python.wrap"
+        rule = edit.rule if edit.rule in ("python.import", "ruby.require") else f"{case.family}.wrap"
         assert (edit.path, rule) in skipped
 
 
@@ -66,5 +66,5 @@ def test_every_case_says_what_it_is(any_case: Any) -> None:
     assert facts["handlers"]
     assert ("refused" in facts) != ("events" in facts)
     assert not ("refused" in facts and any_case.expected)
-    known = {"title", "handlers", "runtime", "python", "refused", "rules", "skipped", "events", "original"}
+    known = {"title", "handlers", "runtime", "python", "ruby", "refused", "rules", "skipped", "events", "original"}
     assert set(facts) <= known

@@ -1,6 +1,6 @@
 """Protected functions loaded by real interpreters: the agent first, the wrapper where the platform looks, same answers.
 
-Every case that embed does not refuse runs on the oldest and on the newest Python of this machine that can load
+Every case that embed does not refuse runs on the oldest and on the newest interpreter of this machine that can load
 it. Each insertion is then taken out again, alone: the same proof has to fail. That the core stops anything is
 shown in tests/agent.
 """
@@ -65,8 +65,14 @@ def unexpected(case: Any, result: dict[str, Any]) -> Iterator[str]:
     return found
 
 
-def has_own_statements(data: bytes) -> bool:
+# How a file that was protected by hand names the agent.
+MENTIONED = {"python": ("*.py", b"twistlock.serverless"), "ruby": ("*.rb", b"Twistlock.handler")}
+
+
+def has_own_statements(family: str, data: bytes) -> bool:
     """Whether a file holds more than a docstring; without, no order of statements can be wrong."""
+    if family != "python":
+        return True
     try:
         body = ast.parse(data).body
     except SyntaxError:  # Newer than the Python that runs the tests: a handler's file.
@@ -85,28 +91,29 @@ def loaded(
 ) -> dict[str, list[Loaded]]:
     """All cases with all their mutants, loaded: one start of each interpreter."""
     base = tmp_path_factory.mktemp("proof")
-    jobs: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
+    jobs: dict[tuple[str, str], list[tuple[str, str, dict[str, Any]]]] = {}
     for case in all_cases:
         if "refused" in case.facts:
             continue
-        folders = {"protected": add_agent(case.protect_to(base / case.name / "protected"))}
-        folders["original"] = case.copy_to(base / case.name / "original")
-        if any(b"twistlock.serverless" in path.read_bytes() for path in case.source.rglob("*.py")):
-            add_agent(folders["original"])  # Protected by hand: the original needs the agent as well.
+        folders = {"protected": add_agent(case.protect_to(base / case.family / case.name / "protected"), case.family)}
+        folders["original"] = case.copy_to(base / case.family / case.name / "original")
+        pattern, mention = MENTIONED[case.family]
+        if any(mention in path.read_bytes() for path in case.source.rglob(pattern)):
+            add_agent(folders["original"], case.family)  # Protected by hand: the original needs the agent as well.
         for name, path, data in mutants_of(case):
-            folder = base / case.name / f"mutant{len(folders)}"
-            folders[name] = add_agent(case.protect_to(folder, {path: data}))
+            folder = base / case.family / case.name / f"mutant{len(folders)}"
+            folders[name] = add_agent(case.protect_to(folder, {path: data}), case.family)
         for interpreter in oldest_and_newest(case):
-            jobs.setdefault(interpreter, []).extend(
-                (case.name, name, job(case, folder)) for name, folder in folders.items()
+            jobs.setdefault((case.family, interpreter), []).extend(
+                (f"{case.family}-{case.name}", name, job(case, folder)) for name, folder in folders.items()
             )
     return _run(jobs, probe)
 
 
-def _run(jobs: dict[str, list[tuple[str, str, Any]]], probe: Callable[..., Any]) -> dict[str, list[Loaded]]:
+def _run(jobs: dict[tuple[str, str], list[tuple[str, str, Any]]], probe: Callable[..., Any]) -> dict[str, list[Loaded]]:
     found: dict[str, list[Loaded]] = {}
-    for interpreter, wanted in jobs.items():
-        results = probe(interpreter, [one for _, _, one in wanted])
+    for (family, interpreter), wanted in jobs.items():
+        results = probe(interpreter, [one for _, _, one in wanted], family)
         by_case: dict[str, dict[str, Any]] = {}
         for (case, name, _), result in zip(wanted, results, strict=True):
             by_case.setdefault(case, {})[name] = result
@@ -117,9 +124,10 @@ def _run(jobs: dict[str, list[tuple[str, str, Any]]], probe: Callable[..., Any])
 
 
 def loads_of(case: Any, loaded: dict[str, list[Loaded]]) -> list[Loaded]:
-    if case.name not in loaded:
-        pytest.skip(f"no Python {case.facts['python']} or later on this machine")
-    return loaded[case.name]
+    name = f"{case.family}-{case.name}"
+    if name not in loaded:
+        pytest.skip(f"no {case.family} {case.facts[case.family]} or later on this machine")
+    return loaded[name]
 
 
 def test_protected_and_the_same(case: Any, loaded: dict[str, list[Loaded]]) -> None:
@@ -129,7 +137,7 @@ def test_protected_and_the_same(case: Any, loaded: dict[str, list[Loaded]]) -> N
 
 
 def test_handlers_file_was_seen_to_run(case: Any, loaded: dict[str, list[Loaded]]) -> None:
-    edited = {change.path for change in case.embedded[1] if has_own_statements(change.before)}
+    edited = {change.path for change in case.embedded[1] if has_own_statements(case.family, change.before)}
     for one in loads_of(case, loaded):
         assert edited <= set(one.protected["files"]), one.interpreter
 
@@ -144,7 +152,7 @@ def test_without_one_insertion_the_proof_fails(case: Any, loaded: dict[str, list
     empty = {
         f"python.import of {change.path} (0)"
         for change in case.embedded[1]
-        if not has_own_statements(change.before)
+        if not has_own_statements(case.family, change.before)
     }
     for one in loads_of(case, loaded):
         for name, result in one.mutants.items():
