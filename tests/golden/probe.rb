@@ -53,7 +53,8 @@ class Trace
     return unless own?(point.path)
 
     @lines[point.path] ||= File.binread(point.path).lines
-    return if @lines[point.path][point.lineno - 1].to_s.strip.match?(REQUIRE)
+    text = @lines[point.path][point.lineno - 1].to_s.delete_prefix("\xEF\xBB\xBF".b).strip
+    return if text.match?(REQUIRE)
 
     name = point.path.delete_prefix("#{@root}/")
     @files[name] += 1

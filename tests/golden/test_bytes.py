@@ -67,4 +67,5 @@ def test_every_case_says_what_it_is(any_case: Any) -> None:
     assert ("refused" in facts) != ("events" in facts)
     assert not ("refused" in facts and any_case.expected)
     known = {"title", "handlers", "runtime", "python", "ruby", "refused", "rules", "skipped", "events", "original"}
+    known.add("spare")
     assert set(facts) <= known
