@@ -85,11 +85,16 @@ class Trace
   end
 end
 
+def line_of(at)
+  File.file?(at.path) ? File.binread(at.path).lines[at.lineno - 1].to_s.scrub.strip : ''
+end
+
 def call(handler, event, root)
   { 'answer' => JSON.parse(JSON.generate([handler.call(event)])).first }
 rescue StandardError => e
-  frames = e.backtrace_locations.map { |at| [at.path.delete_prefix("#{root}/"), at.label] }
-  own = frames.select { |path, _| !path.start_with?('/', 'twistlock/') }
+  # The wrapper's own frame stands in the user's file; the line tells it.
+  frames = e.backtrace_locations.map { |at| [at.path.delete_prefix("#{root}/"), at.label, line_of(at)] }
+  own = frames.reject { |path, _, text| path.start_with?('/', '<', 'twistlock/') || text.include?('Twistlock.handler(') }
   { 'raises' => "#{e.class}: #{e.message.lines.first.chomp}", 'frames' => own }
 end
 
