@@ -92,9 +92,12 @@ end
 def call(handler, event, root)
   { 'answer' => JSON.parse(JSON.generate([handler.call(event)])).first }
 rescue StandardError => e
-  # The wrapper's own frame stands in the user's file; the line tells it.
   frames = e.backtrace_locations.map { |at| [at.path.delete_prefix("#{root}/"), at.label, line_of(at)] }
-  own = frames.reject { |path, _, text| path.start_with?('/', '<', 'twistlock/') || text.include?('Twistlock.handler(') }
+  ours = frames.each_index.select { |at| frames[at].first.start_with?('twistlock/') }
+  # The wrapper's own frames stand in the user's file: below ours, and above if it is a block.
+  ours += ours.map { |at| at + 1 } + ours.map { |at| at - 1 }.select { |at| frames[at][1].start_with?('block in') }
+  own = frames.each_index.reject { |at| ours.include?(at) || frames[at].first.start_with?('/', '<') }
+  own = own.map { |at| frames[at] }
   { 'raises' => "#{e.class}: #{e.message.lines.first.chomp}", 'frames' => own }
 end
 

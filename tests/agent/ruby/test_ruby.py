@@ -1,0 +1,148 @@
+"""A protected Ruby function under the documented runtime loop: attacks judged by effect, ordinary work, failures.
+
+The unprotected run shows that each way works on this machine, or its row could not fail.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CLIENT = Path(__file__).with_name("client.rb")
+SOURCE = Path(__file__).parents[1] / "functions" / "ruby" / "app.rb"
+EACCES = {"raised": "Errno::EACCES", "errno": 13}
+# What a prevented attempt answers; an audit each.
+WAYS: dict[str, Any] = {
+    "system": {"value": None},
+    "system_shell": {"value": None},
+    "system_exception": EACCES,
+    "backticks": EACCES,
+    "percent_x": EACCES,
+    "exec_in_fork": {"value": 13},
+    "spawn": EACCES,
+    "io_popen": EACCES,
+    "io_popen_shell": EACCES,
+    "open3_capture2": EACCES,
+    "open3_pipeline": EACCES,
+    "pty_spawn": EACCES,
+    "kernel_open": EACCES,
+    "thread": {"value": None},
+    "fiddle_system": {"value": 127 << 8},
+    "fiddle_execv": {"value": 13},
+}
+
+
+def table(name: str) -> list[str]:
+    """The keys of one of the function's tables."""
+    body = SOURCE.read_text("utf-8").split(f"{name} = {{")[1].split("}.freeze")[0]
+    return re.findall(r"^  '(\w+)' =>", body, re.M)
+
+
+@pytest.fixture(scope="module")
+def ruby(functions: Any) -> Any:
+    return replace(functions, command=("ruby", str(CLIENT)))
+
+
+@pytest.fixture(scope="module")
+def environments(ruby: Any, policy: Any) -> Iterator[dict[str, Any]]:
+    started = {
+        "original": ruby.start(ruby.original("ruby")),
+        **{effect: ruby.start(ruby.protected("ruby"), policy(effect)) for effect in ("prevent", "alert")},
+    }
+    yield started
+    for environment in started.values():
+        environment.close()
+
+
+def attempt(environment: Any, way: str, marker: Path) -> tuple[Any, bool]:
+    return environment.invoke({"way": way, "marker": str(marker)}), marker.exists()
+
+
+def test_table_is_whole() -> None:
+    assert sorted(table("WAYS")) == sorted(WAYS)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_attack(way: str, environments: dict[str, Any], read_audits: Any, tmp_path: Path) -> None:
+    control, works = attempt(environments["original"], way, tmp_path / "original")
+    assert works, control
+    prevented, happened = attempt(environments["prevent"], way, tmp_path / "prevent")
+    assert not happened
+    assert prevented.document == WAYS[way]
+    alerted, happened = attempt(environments["alert"], way, tmp_path / "alert")
+    assert happened
+    assert alerted == control
+    for effect in ("prevent", "alert"):
+        mine = environments[effect].request_id
+        found = [one for one in read_audits(environments[effect].errors()) if one["requestID"] == mine]
+        assert [one["effect"] for one in found] == [effect]
+
+
+@pytest.mark.parametrize("way", table("ORDINARY"))
+def test_no_false_stop(way: str, environments: dict[str, Any], read_audits: Any) -> None:
+    expected = environments["original"].invoke({"way": way})
+    assert expected.kind == "response", expected.body
+    before = read_audits(environments["prevent"].errors())
+    assert environments["prevent"].invoke({"way": way}) == expected
+    assert read_audits(environments["prevent"].errors()) == before
+
+
+def test_same_answers(environments: dict[str, Any]) -> None:
+    source = random.Random(20)
+    leaves: list[Any] = [None, True, 0, -1, 1.5, 10**20, "", "text", "\u00e9\u2603", [], {}]
+    events = leaves + [{"a": source.choice(leaves), "b": [source.choice(leaves)]} for _ in range(39)]
+    assert len(events) == 50
+    for event in events:
+        assert environments["prevent"].invoke(event) == environments["original"].invoke(event)
+
+
+def test_same_errors(environments: dict[str, Any]) -> None:
+    errors = [environments[name].invoke("raise") for name in ("original", "prevent")]
+    assert [one.kind for one in errors] == ["error", "error"]
+    before, after = (json.loads(one.body) for one in errors)
+    assert after["errorType"] == before["errorType"] == "Function<KeyError>"
+    assert len(before["stackTrace"]) == 1
+    assert ["twistlock.rb" in line for line in after["stackTrace"]] == [False, True, False]
+
+
+BROKEN = {
+    "no library": lambda library: library.unlink(),
+    "cut library": lambda library: library.write_bytes(library.read_bytes()[:9000]),
+    "no ELF file": lambda library: library.write_bytes(b"not a library"),
+}
+
+
+@pytest.mark.parametrize("on_failure", ["open", "closed"])
+@pytest.mark.parametrize("failure", [*BROKEN, "no policy", "policy not base64"])
+def test_failure(failure: str, on_failure: str, ruby: Any, policy: Any, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(ruby.protected("ruby"), tmp_path / "root"))
+    (root / "twistlock" / "_settings.rb").write_text(f"module Twistlock\n  ON_FAILURE = '{on_failure}'\nend\n")
+    for library in (root / "twistlock").glob("libdefender-linux-*"):
+        BROKEN.get(failure, lambda _: None)(library)
+    given = {"no policy": None, "policy not base64": "{"}.get(failure, policy("prevent"))
+    with ruby.start(root, given) as environment:
+        outcome = environment.invoke(1)
+        said = environment.errors()
+    assert said.startswith("defender: NOT PROTECTED: "), said
+    assert said.count("\n") == 1
+    if on_failure == "open":
+        assert outcome.document == 1
+    else:
+        assert outcome.document["errorType"] == "Function<Twistlock::NotProtectedError>"
+
+
+def test_bundler_finds_fiddle_unactivated(ruby: Any) -> None:
+    """The agent leaves the choice of the gem `fiddle` to the function."""
+    code = "require './twistlock/twistlock'; print Gem.loaded_specs.key?('fiddle')"
+    import subprocess
+
+    run = subprocess.run(["ruby", "-e", code], cwd=ruby.protected("ruby"), capture_output=True, text=True)
+    assert run.stdout == "false"
