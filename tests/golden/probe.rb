@@ -94,10 +94,11 @@ def call(handler, event, root)
 rescue StandardError => e
   frames = e.backtrace_locations.map { |at| [at.path.delete_prefix("#{root}/"), at.label, line_of(at)] }
   ours = frames.each_index.select { |at| frames[at].first.start_with?('twistlock/') }
-  # The wrapper's own frames stand in the user's file: below ours, and above if it is a block.
-  ours += ours.map { |at| at + 1 } + ours.map { |at| at - 1 }.select { |at| frames[at][1].start_with?('block in') }
+  # The wrapper's own frames stand in the user's file: below ours, and above if it hands on with a block.
+  above = ours.map { |at| at - 1 }.select { |at| frames[at].last.include?('(*arguments, **keywords, &block) }') }
+  ours += ours.map { |at| at + 1 } + above
   own = frames.each_index.reject { |at| ours.include?(at) || frames[at].first.start_with?('/', '<') }
-  own = own.map { |at| frames[at] }
+  own = own.map { |at| frames[at].first(2) }
   { 'raises' => "#{e.class}: #{e.message.lines.first.chomp}", 'frames' => own }
 end
 

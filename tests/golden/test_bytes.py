@@ -66,6 +66,17 @@ def test_every_case_says_what_it_is(any_case: Any) -> None:
     assert facts["handlers"]
     assert ("refused" in facts) != ("events" in facts)
     assert not ("refused" in facts and any_case.expected)
-    known = {"title", "handlers", "runtime", "python", "ruby", "refused", "rules", "skipped", "events", "original"}
+    known = {
+        "title",
+        "handlers",
+        "runtime",
+        "python",
+        "ruby",
+        "refused",
+        "rules",
+        "skipped",
+        "events",
+        "original",
+    }
     known.add("spare")
     assert set(facts) <= known

@@ -95,11 +95,15 @@ def loaded(
     for case in all_cases:
         if "refused" in case.facts:
             continue
-        folders = {"protected": add_agent(case.protect_to(base / case.family / case.name / "protected"), case.family)}
+        folders = {
+            "protected": add_agent(case.protect_to(base / case.family / case.name / "protected"), case.family)
+        }
         folders["original"] = case.copy_to(base / case.family / case.name / "original")
         pattern, mention = MENTIONED[case.family]
         if any(mention in path.read_bytes() for path in case.source.rglob(pattern)):
-            add_agent(folders["original"], case.family)  # Protected by hand: the original needs the agent as well.
+            add_agent(
+                folders["original"], case.family
+            )  # Protected by hand: the original needs the agent as well.
         for name, path, data in mutants_of(case):
             folder = base / case.family / case.name / f"mutant{len(folders)}"
             folders[name] = add_agent(case.protect_to(folder, {path: data}), case.family)
@@ -110,7 +114,9 @@ def loaded(
     return _run(jobs, probe)
 
 
-def _run(jobs: dict[tuple[str, str], list[tuple[str, str, Any]]], probe: Callable[..., Any]) -> dict[str, list[Loaded]]:
+def _run(
+    jobs: dict[tuple[str, str], list[tuple[str, str, Any]]], probe: Callable[..., Any]
+) -> dict[str, list[Loaded]]:
     found: dict[str, list[Loaded]] = {}
     for (family, interpreter), wanted in jobs.items():
         results = probe(interpreter, [one for _, _, one in wanted], family)

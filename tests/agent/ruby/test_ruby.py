@@ -124,7 +124,9 @@ BROKEN = {
 @pytest.mark.parametrize("failure", [*BROKEN, "no policy", "policy not base64"])
 def test_failure(failure: str, on_failure: str, ruby: Any, policy: Any, tmp_path: Path) -> None:
     root = Path(shutil.copytree(ruby.protected("ruby"), tmp_path / "root"))
-    (root / "twistlock" / "_settings.rb").write_text(f"module Twistlock\n  ON_FAILURE = '{on_failure}'\nend\n")
+    (root / "twistlock" / "_settings.rb").write_text(
+        f"module Twistlock\n  ON_FAILURE = '{on_failure}'\nend\n"
+    )
     for library in (root / "twistlock").glob("libdefender-linux-*"):
         BROKEN.get(failure, lambda _: None)(library)
     given = {"no policy": None, "policy not base64": "{"}.get(failure, policy("prevent"))
