@@ -127,11 +127,11 @@ def _family(archive: Archive, request: Request, wanted: list[DeclaredFunction], 
     able = [family for family in REGISTRY if _can_load(archive, family, handlers)]
     if len(able) == 1:
         return able[0]
-    if request.handlers:
+    if request.handlers and not able:
         raise DetectionError(
             f"no supported runtime finds a file for {', '.join(map(repr, request.handlers))}",
             path=archive.source,
-            hint="a Python handler is written file.function; --runtime python says more about it",
+            hint="a handler is written file.function, in Ruby also file.Class.method; --runtime says more about it",
         )
     raise _undetermined(archive, able, declared)
 
