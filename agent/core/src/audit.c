@@ -1,41 +1,13 @@
 #include "audit.h"
 
-#include "agent_pages.h"
+#include "audit_ring.h"
 #include "defender.h"
 #include "error_stream.h"
-#include "shared_memory.h"
-#include "text.h"
 
-#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
-enum { EMPTY, WRITING, PENDING, WRITTEN };
-
-struct slot {
-    _Atomic unsigned state;
-    /* How often it happened in this invocation; the line itself says 1. The upper half is the key's, so that nobody counts
-     * what has become another's. */
-    _Atomic uint64_t tally;
-    _Atomic unsigned long key;
-    pid_t process;
-    size_t length;
-    char line[TW_AUDIT_LINE];
-};
-
-/* Shared with children, and with programs that they become: they can often not write, since their descriptors are closed
- * or others already. So nothing in it may be trusted to be in bounds. */
-struct ring {
-    _Atomic unsigned long next; /* number of lines ever begun; a line's place is its number modulo the size */
-    _Atomic unsigned long invocation_first; /* what it was when the invocation began */
-    unsigned long drained;
-    struct slot slots[TW_AUDIT_RING];
-};
-
 static struct {
-    struct ring *ring;
-    struct tw_remote place; /* of the ring, for programs */
-    pid_t main_process, program; /* the runtime, and the process that this core was started in: it or one that it started */
     char function[TW_AUDIT_TEXT], region[64], provider[16], rule[TW_AUDIT_TEXT], runtime[64];
 } audit;
 
@@ -86,24 +58,6 @@ static void write_request(const char *id)
     atomic_store(&requests.current, next);
 }
 
-static void open_own(void)
-{
-    audit.main_process = audit.program;
-    tw_error_stream_open(audit.main_process);
-    audit.ring = tw_shared_memory_make(sizeof *audit.ring, &audit.place);
-}
-
-/* Where the runtime's ring can't be reached, lines that this program can't write are lost. */
-static void open_runtimes(const struct tw_parent *parent)
-{
-    audit.main_process = parent->process;
-    tw_error_stream_follow(parent);
-    audit.place = parent->ring;
-    audit.ring = tw_shared_memory_join(parent->process, &parent->ring, sizeof *audit.ring);
-    if (audit.ring == NULL)
-        audit.ring = tw_shared_memory_make(sizeof *audit.ring, NULL);
-}
-
 bool tw_audit_open(const struct tw_audit_identity *identity, const struct tw_parent *parent, const char *request)
 {
     copy(audit.function, sizeof audit.function, identity->function);
@@ -112,41 +66,7 @@ bool tw_audit_open(const struct tw_audit_identity *identity, const struct tw_par
     copy(audit.rule, sizeof audit.rule, identity->rule);
     copy(audit.runtime, sizeof audit.runtime, identity->runtime);
     write_request(request);
-    audit.program = tw_process_id();
-    if (parent == NULL)
-        open_own();
-    else
-        open_runtimes(parent);
-    tw_agent_pages_add(audit.ring, sizeof *audit.ring);
-    return audit.ring != NULL;
-}
-
-struct tw_remote tw_audit_ring(void)
-{
-    return audit.place;
-}
-
-static size_t length_of(const struct slot *slot)
-{
-    size_t length = *(const volatile size_t *)&slot->length;
-
-    return length < TW_AUDIT_LINE ? length : TW_AUDIT_LINE;
-}
-
-static void emit_slot(struct slot *slot)
-{
-    unsigned pending = PENDING;
-
-    if (!atomic_compare_exchange_strong(&slot->state, &pending, WRITING))
-        return;
-    atomic_store(&slot->state, tw_error_stream_write(slot->line, length_of(slot)) ? WRITTEN : PENDING);
-}
-
-/* What children left; only the main process can be sure of its descriptor. */
-static void emit_pending(void)
-{
-    for (size_t i = 0; audit.ring != NULL && i < TW_AUDIT_RING; i++)
-        emit_slot(&audit.ring->slots[i]);
+    return tw_ring_open(parent);
 }
 
 /* Days since 1970 to a date (Howard Hinnant's civil_from_days); libc's own conversions take locks. */
@@ -235,43 +155,6 @@ static unsigned long hash(unsigned long key, const char *bytes, size_t length)
     return (key ^ 0xff) * 0x100000001b3;
 }
 
-enum { KEY_SHIFT = 32 };
-
-static uint64_t first_of(unsigned long key)
-{
-    return (uint64_t)(uint32_t)key << KEY_SHIFT | 1;
-}
-
-/* Returns false when the line is another's by now. */
-static bool count_one(struct slot *slot, unsigned long key)
-{
-    uint64_t tally = atomic_load(&slot->tally);
-
-    do
-        if (tally >> KEY_SHIFT != (uint32_t)key)
-            return false;
-    while (!atomic_compare_exchange_weak(&slot->tally, &tally, tally + 1));
-    return true;
-}
-
-static bool is_repeat(unsigned long key, pid_t process)
-{
-    unsigned long next = atomic_load(&audit.ring->next), first = atomic_load(&audit.ring->invocation_first);
-
-    if (next - first > TW_AUDIT_RING)
-        first = next - TW_AUDIT_RING;
-    for (unsigned long number = first; number < next; number++) {
-        struct slot *slot = &audit.ring->slots[number % TW_AUDIT_RING];
-
-        if (atomic_load(&slot->key) != key)
-            continue;
-        /* A child that meets the same file again is still at its first attempt: it walks through PATH. */
-        if ((process != audit.program && slot->process == process) || count_one(slot, key))
-            return true;
-    }
-    return false;
-}
-
 static const char *const types[] = {"processes", "network", "filesystem"};
 
 /* What stands in every audit, from its time to its version. */
@@ -295,38 +178,6 @@ static void begin_audit(struct tw_text *text, enum tw_audit_type type, const cha
     tw_text_field(text, "version", TW_VERSION, TW_AUDIT_TEXT);
 }
 
-/* The next place in the ring, for this process to write a line in. */
-static struct slot *take_slot(unsigned long key, pid_t process)
-{
-    struct slot *slot;
-    unsigned state, tries = 0;
-
-    /* Where somebody is at it, the one after that. A child that was killed leaves one so: it is taken in the end. */
-    do {
-        slot = &audit.ring->slots[atomic_fetch_add(&audit.ring->next, 1) % TW_AUDIT_RING];
-        state = atomic_load(&slot->state);
-    } while (tries++ < TW_AUDIT_RING && (state == WRITING || !atomic_compare_exchange_strong(&slot->state, &state, WRITING)));
-    atomic_store(&slot->state, WRITING);
-    atomic_store(&slot->tally, first_of(key));
-    slot->process = process;
-    slot->length = 0;
-    atomic_store(&slot->key, key);
-    return slot;
-}
-
-static void finish_audit(struct slot *slot, struct tw_text *text)
-{
-    text->size = TW_AUDIT_LINE;
-    tw_text_add(text, ",\"pid\":");
-    tw_text_number(text, (unsigned long)slot->process);
-    tw_text_add(text, ",\"count\":1}\n");
-    slot->length = text->length;
-    atomic_store(&slot->state, PENDING);
-    emit_slot(slot);
-    if (slot->process == audit.main_process)
-        emit_pending();
-}
-
 static void add_detail(struct tw_text *text, const struct tw_detail *detail)
 {
     if (!detail->is_number || detail->value == NULL) {
@@ -339,23 +190,33 @@ static void add_detail(struct tw_text *text, const struct tw_detail *detail)
     tw_text_add(text, detail->value);
 }
 
+static void finish_audit(struct tw_slot *slot, struct tw_text *text)
+{
+    text->size = TW_AUDIT_LINE;
+    tw_text_add(text, ",\"pid\":");
+    tw_text_number(text, (unsigned long)slot->process);
+    tw_text_add(text, ",\"count\":1}\n");
+    tw_ring_emit(slot, text->length);
+}
+
+/* The end of a line is kept free, so that it is always whole JSON. */
+static struct tw_text line_of(struct tw_slot *slot)
+{
+    return (struct tw_text){.start = slot->line, .size = TW_AUDIT_LINE - 128};
+}
+
 void tw_audit(enum tw_audit_type type, const struct tw_verdict *verdict, const struct tw_detail *details, size_t count)
 {
     const char *effect = effects[verdict->effect];
-    pid_t process = tw_process_id();
-
-    if (audit.ring == NULL)
-        return;
     unsigned long key = hash(0xcbf29ce484222325, verdict->attack, strlen(verdict->attack));
 
     key = hash(key, effect, strlen(effect));
     for (size_t i = 0; i < count; i++)
         key = hash(key, details[i].value, details[i].value == NULL ? 0 : strlen(details[i].value));
-    if (is_repeat(key, process))
+    if (!tw_ring_is_open() || tw_ring_is_repeat(key))
         return;
-    struct slot *slot = take_slot(key, process);
-    /* The end of the line is kept free, so that it is always whole JSON. */
-    struct tw_text text = {.start = slot->line, .size = TW_AUDIT_LINE - 128};
+    struct tw_slot *slot = tw_ring_take(key);
+    struct tw_text text = line_of(slot);
     bool is_critical =
         strcmp(verdict->attack, "cryptoMinerProcess") == 0 || strcmp(verdict->attack, "policyHijacked") == 0;
 
@@ -369,12 +230,11 @@ void tw_audit(enum tw_audit_type type, const struct tw_verdict *verdict, const s
 void tw_audit_tampering(const char *what, enum tw_effect effect)
 {
     unsigned long key = hash(0, what, strlen(what));
-    pid_t process = tw_process_id();
 
-    if (audit.ring == NULL || is_repeat(key, process))
+    if (!tw_ring_is_open() || tw_ring_is_repeat(key))
         return;
-    struct slot *slot = take_slot(key, process);
-    struct tw_text text = {.start = slot->line, .size = TW_AUDIT_LINE - 128};
+    struct tw_slot *slot = tw_ring_take(key);
+    struct tw_text text = line_of(slot);
 
     begin_audit(&text, TW_AUDIT_PROCESSES, "policyHijacked", effects[effect], "critical", what);
     finish_audit(slot, &text);
@@ -383,89 +243,20 @@ void tw_audit_tampering(const char *what, enum tw_effect effect)
 void tw_audit_last(void)
 {
     tw_error_stream_end();
-    emit_pending();
+    tw_ring_emit_pending();
 }
 
 void tw_audit_invocation_begin(const char *request_id)
 {
     /* A program that the runtime started belongs to the invocation that it was started in. */
-    if (audit.program != audit.main_process)
+    if (!tw_ring_is_runtimes_own())
         return;
     write_request(request_id);
-    if (audit.ring == NULL)
-        return;
-    unsigned long next = atomic_load(&audit.ring->next);
-
-    if (next != atomic_load(&audit.ring->invocation_first)) /* by a program, since the last one ended */
-        emit_pending();
-    atomic_store(&audit.ring->invocation_first, next);
-}
-
-/* A repeated audit once more, with the number of its repeats: the counts of all lines add up. */
-static void emit_count(const struct slot *slot, unsigned count)
-{
-    char line[TW_AUDIT_LINE];
-    struct tw_text text = {.start = line, .size = sizeof line};
-
-    size_t length = length_of(slot);
-
-    if (length < 3)
-        return;
-    tw_text_put(&text, slot->line, length - 3); /* up to the count, which is 1 there */
-    tw_text_number(&text, count);
-    tw_text_add(&text, "}\n");
-    tw_error_stream_write(line, text.length);
+    tw_ring_begin();
 }
 
 void tw_audit_invocation_end(void)
 {
-    if (audit.ring == NULL || audit.program != audit.main_process)
-        return;
-    unsigned long next = atomic_load(&audit.ring->next), first = atomic_load(&audit.ring->invocation_first);
-
-    if (next == 0)
-        return;
-    if (next != first)
-        emit_pending();
-    /* Older ones as well: another thread may have counted one after the last look. */
-    for (unsigned long number = next > TW_AUDIT_RING ? next - TW_AUDIT_RING : 0; number < next; number++) {
-        struct slot *slot = &audit.ring->slots[number % TW_AUDIT_RING];
-        unsigned written = WRITTEN;
-
-        /* One that somebody is at keeps its count until the next look. */
-        if ((uint32_t)atomic_load(&slot->tally) < 2 || !atomic_compare_exchange_strong(&slot->state, &written, WRITING))
-            continue;
-        uint64_t tally = atomic_exchange(&slot->tally, first_of(atomic_load(&slot->key)));
-
-        emit_count(slot, (uint32_t)tally - 1);
-        atomic_store(&slot->state, WRITTEN);
-    }
-    atomic_store(&audit.ring->invocation_first, next);
-}
-
-size_t tw_audit_drain(char *buffer, size_t size)
-{
-    size_t used = 0;
-
-    if (audit.ring == NULL)
-        return 0;
-    unsigned long next = atomic_load(&audit.ring->next);
-
-    if (next - audit.ring->drained > TW_AUDIT_RING)
-        audit.ring->drained = next - TW_AUDIT_RING;
-    while (audit.ring->drained < next) {
-        const struct slot *slot = &audit.ring->slots[audit.ring->drained % TW_AUDIT_RING];
-        bool is_whole = atomic_load(&slot->state) != WRITING;
-        size_t length = length_of(slot);
-
-        /* The last line may still be written. One that was never finished is that of a child which was killed. */
-        if ((!is_whole && audit.ring->drained + 1 == next) || (is_whole && length > size - used))
-            break;
-        audit.ring->drained++;
-        if (!is_whole)
-            continue;
-        memcpy(buffer + used, slot->line, length);
-        used += length;
-    }
-    return used;
+    if (tw_ring_is_runtimes_own())
+        tw_ring_end();
 }

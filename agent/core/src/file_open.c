@@ -73,11 +73,14 @@ static bool is_allowed(const char *path, bool reading)
 /* Judged after it was opened: nothing has happened to it yet. */
 static int with_links_judged(int descriptor, const char *path, int flags, bool reading)
 {
+    const bool has_denied = tw_policy_active->filesystem.deny.count > 0;
     struct stat status;
 
+    if (!has_denied && (flags & O_TRUNC) == 0)
+        return descriptor;
     if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode))
         return descriptor;
-    if (status.st_nlink > 1 && tw_policy_active->filesystem.deny.count > 0) {
+    if (status.st_nlink > 1 && has_denied) {
         struct tw_file file = {.descriptor = descriptor, .is_named = true};
 
         memcpy(file.path, path, strlen(path) + 1);
