@@ -60,6 +60,7 @@ TABLES = (
     Table("The agent itself", "test_agent_itself.py", "SILENT", SILENT, SILENT),
     Table("The agent itself", "test_agent_itself.py", "CHILD_ROWS"),
     Table("The agent itself", "test_agent_itself.py", "AROUND", LOCKED, GOES, TAMPERED),
+    Table("The agent itself", "test_agent_itself.py", "AROUND_FOR_GOOD", LOCKED, GOES, NATIVE),
     Table(
         "The agent itself", "test_agent_itself.py", "CHILD_SILENT", "stopped, no audit", "stopped, no audit"
     ),

@@ -76,6 +76,8 @@ CHILD_ROWS: list[Any] = [
 ]
 # Not stopped by hooks; the kernel lock stops the program, where the policy lets none start.
 AROUND = ["around_restored_symbol"]
+# And nothing is found later.
+AROUND_FOR_GOOD = ["around_restored_symbol_unseen"]
 # Programs that take no library along, or run one of the attacker's before it.
 CHILD_AROUND = [
     "around_static_program",
@@ -189,7 +191,7 @@ def test_table_is_whole(functions: Any) -> None:
         text=True,
     )
     rows = [way.name for way in _rows(ROWS + SILENT + CHILD_ROWS + CHILD_SILENT)]
-    assert sorted(run.stdout.split()) == sorted([*rows, *AROUND, *CHILD_AROUND, "plain_attack"])
+    assert sorted(run.stdout.split()) == sorted([*rows, *AROUND, *AROUND_FOR_GOOD, *CHILD_AROUND, "plain_attack"])
 
 
 @pytest.mark.parametrize("way", _rows(ROWS + SILENT), ids=lambda way: way.name)
@@ -257,6 +259,20 @@ def test_way_around(
     outcome, happened, said = attacks.run("plain_attack")
     assert (outcome.document, happened) == (NOT_STARTED, False)
     assert [audit["attackType"] for audit in read_audits(said)] == [HIJACKED, DENIED]
+
+
+@pytest.mark.parametrize("way", AROUND_FOR_GOOD)
+def test_way_around_for_good(
+    way: str, lock: str, unprotected: Any, protected: dict[str, Any], read_audits: Any
+) -> None:
+    """Who can write to libc's tables can also keep the core from looking at them again: the kernel's lock remains."""
+    assert unprotected(way)[1]
+    attacks = protected["prevent"]
+    attacks.renew()
+    for step in (way, way):
+        _, happened, said = attacks.run(step)
+        assert (happened, read_audits(said)) == (lock == "unlocked", [])
+    attacks.renew()
 
 
 @pytest.mark.parametrize("way", CHILD_AROUND)

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import struct
+import sys
 
 from image import Image, loaded, maps
 from targets import NEW, Memory, by_number, checked, libc, start_program
@@ -157,6 +158,15 @@ def around_restored_symbol(marker):
     checked(libc().mprotect(_pointer(page), ctypes.c_size_t(0x2000), _READ | _WRITE))
     ctypes.c_uint64.from_address(place + 8).value = value
     return ctypes.CDLL(None).system(shell(marker).encode())
+
+
+@way
+def around_restored_symbol_unseen(marker):
+    """The same, once the shim no longer tells the core when invocations begin."""
+    bootstrap = sys.modules.get("twistlock.bootstrap")
+    if bootstrap is not None:
+        bootstrap._core.clear()
+    return around_restored_symbol(marker)
 
 
 def _write_at(file, memory):
