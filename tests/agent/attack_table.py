@@ -24,6 +24,10 @@ GOES = "**not stopped**"
 NATIVE = "native code, or `ctypes`"
 STATIC = "an allowed program, and a file of machine code"
 TAMPERED = f"{NATIVE}; put back when the next invocation begins, with an audit"
+# Which programs the rows are of, by heading.
+PYTHON, RUBY = "Python", "Ruby"
+CLIENTS = {PYTHON: "under `awslambdaric`", RUBY: "under the documented runtime loop"}
+FIDDLE = "native code, or `fiddle`"
 CHILD = "an allowed program; a library of the attacker's, or write access to the function's folder"
 
 
@@ -37,6 +41,7 @@ class Table:
     locked: str = STOPPED
     unlocked: str = STOPPED
     takes: str = ""
+    runtime: str = PYTHON
 
 
 TABLES = (
@@ -65,12 +70,16 @@ TABLES = (
         "The agent itself", "test_agent_itself.py", "CHILD_SILENT", "stopped, no audit", "stopped, no audit"
     ),
     Table("The agent itself", "test_agent_itself.py", "CHILD_AROUND", GOES, GOES, CHILD),
+    Table("Processes", "ruby/test_ruby_attacks.py", "PROCESSES", runtime=RUBY),
+    Table("Processes", "ruby/test_ruby_attacks.py", "AROUND", LOCKED, GOES, FIDDLE, RUBY),
+    Table("The agent itself", "ruby/test_ruby_attacks.py", "SHIM", runtime=RUBY),
+    Table("The agent itself", "ruby/test_ruby_attacks.py", "MEMORY", runtime=RUBY),
 )
 HEAD = """\
 # Attempts, and what became of them
 
-Made of the tests' rows by `tests/agent/attack_table.py`; a test compares. Each attempt is one of a Python function
-under `awslambdaric`, and judged by its effect: a program that ran, a packet that arrived outside, a secret that was
+Made of the tests' rows by `tests/agent/attack_table.py`; a test compares. Each attempt is one of a function under its
+runtime's client, and judged by its effect: a program that ran, a packet that arrived outside, a secret that was
 read, memory that changed. Unprotected it has its effect, or its row could not fail. What stands here is what happens
 with `prevent`; with `alert` the attempt goes on as if unprotected, with the audit, and with `block` the environment
 ends. The names are those of the ways in `tests/agent/functions`; [security.md](security.md) says what it means.
@@ -115,15 +124,16 @@ def tables() -> list[Table]:
 def document() -> str:
     """The whole text of docs/attacks.md."""
     lines = [HEAD]
-    chosen = tables()
-    for section in dict.fromkeys(table.section for table in chosen):
-        lines.append(f"## {section}")
-        lines.append("| attempt | with the kernel lock | without | what it takes |")
-        lines.append("|---|---|---|---|")
-        for table in chosen:
-            if table.section == section:
-                lines.extend(_lines(table))
-        lines.append("")
+    for runtime, client in CLIENTS.items():
+        chosen = [table for table in tables() if table.runtime == runtime]
+        for section in dict.fromkeys(table.section for table in chosen):
+            lines.append(f"## {runtime} {client}: {section.lower()}")
+            lines.append("| attempt | with the kernel lock | without | what it takes |")
+            lines.append("|---|---|---|---|")
+            for table in chosen:
+                if table.section == section:
+                    lines.extend(_lines(table))
+            lines.append("")
     return "\n".join(lines)
 
 
