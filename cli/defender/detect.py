@@ -72,7 +72,24 @@ def _wanted(request: Request, declared: Declared) -> tuple[list[DeclaredFunction
             wanted.append(one)
     if not wanted and declared.errors:
         raise declared.errors[0]
+    if not wanted:
+        _refuse_images(declared)
     return wanted, warnings
+
+
+def _refuse_images(declared: Declared) -> None:
+    """Raise DetectionError where the package's functions are container images: what they hold a Dockerfile says.
+
+    A handler that is guessed at would be another one, and the agent would not be copied into the image.
+    """
+    images = [one for one in declared.functions if one.is_image]
+    if images:
+        raise DetectionError(
+            f"{_label(images[0])} is a container image: which files it holds is not said here",
+            path=images[0].source,
+            line=images[0].line or None,
+            hint="embed the folder that its Dockerfile copies, with --handler, and copy twistlock/ into the image too",
+        )
 
 
 def _by_handler(handler: str, declared: Declared) -> list[DeclaredFunction]:

@@ -32,3 +32,19 @@ def test_a_handler_on_the_command_line_makes_it_unimportant(project):
 
     assert [one.handler for one in found.functions] == ["app.handler"]
     assert len(declared.errors) == 1
+
+
+def test_images_alone_are_refused(tmp_path):
+    """The only candidate would be called protected, and its image would lack the agent."""
+    (tmp_path / "template.yaml").write_text(
+        "Resources:\n  Orders:\n    Type: AWS::Serverless::Function\n    Properties:\n      PackageType: Image\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "app.rb").write_text("def handler(event:, context:)\n  event\nend\n", encoding="utf-8")
+
+    with open_archive(tmp_path) as archive:
+        with pytest.raises(DetectionError, match=r"^template\.yaml:2: Orders is a container image"):
+            detect(archive, Request())
+        found, _ = detect(archive, Request(handlers=("app.handler",)))
+
+    assert [one.handler for one in found.functions] == ["app.handler"]

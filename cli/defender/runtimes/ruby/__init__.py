@@ -118,5 +118,5 @@ def _refuse_runtime(function: Function) -> None:
     if version and (int(version[1]), int(version[2])) < _OLDEST:
         raise RewriteRefused(
             f"{function.label} runs on {function.runtime}; the agent needs Ruby 2.7 or newer",
-            hint="move the function to a newer runtime",
+            hint="move the function to a newer runtime; --runtime names it where the template does not",
         )
