@@ -114,7 +114,7 @@ UNITS = {"start": "ms", "memory": "KiB", "import boto3": "ms", "import boto3, CP
 
 def main() -> None:
     """Print the table, one line a figure and a variant."""
-    # Not in /tmp, which a policy allows, and about as deep as Lambda's /var/task: a relative path costs what lies above.
+    # Not in /tmp, which a policy allows; about as deep as /var/task: a relative path costs what lies above it.
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         _protect(Path(name))
         server = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True)

@@ -191,7 +191,9 @@ def test_table_is_whole(functions: Any) -> None:
         text=True,
     )
     rows = [way.name for way in _rows(ROWS + SILENT + CHILD_ROWS + CHILD_SILENT)]
-    assert sorted(run.stdout.split()) == sorted([*rows, *AROUND, *AROUND_FOR_GOOD, *CHILD_AROUND, "plain_attack"])
+    assert sorted(run.stdout.split()) == sorted(
+        [*rows, *AROUND, *AROUND_FOR_GOOD, *CHILD_AROUND, "plain_attack"]
+    )
 
 
 @pytest.mark.parametrize("way", _rows(ROWS + SILENT), ids=lambda way: way.name)
