@@ -27,6 +27,7 @@ TAMPERED = f"{NATIVE}; put back when the next invocation begins, with an audit"
 # Which programs the rows are of, by heading.
 PYTHON, RUBY = "Python", "Ruby"
 CLIENTS = {PYTHON: "under `awslambdaric`", RUBY: "under the documented runtime loop"}
+TIMES = "it changes a time, no content"
 FIDDLE = "native code, or `fiddle`"
 CHILD = "an allowed program; a library of the attacker's, or write access to the function's folder"
 
@@ -72,6 +73,9 @@ TABLES = (
     Table("The agent itself", "test_agent_itself.py", "CHILD_AROUND", GOES, GOES, CHILD),
     Table("Processes", "ruby/test_ruby_attacks.py", "PROCESSES", runtime=RUBY),
     Table("Processes", "ruby/test_ruby_attacks.py", "AROUND", LOCKED, GOES, FIDDLE, RUBY),
+    Table("Network and names", "network/test_ruby_network.py", "REACHING", runtime=RUBY),
+    Table("Files", "ruby/test_ruby_files.py", "FILES", runtime=RUBY),
+    Table("Files", "ruby/test_ruby_files.py", "AROUND", GOES, GOES, TIMES, RUBY),
     Table("The agent itself", "ruby/test_ruby_attacks.py", "SHIM", runtime=RUBY),
     Table("The agent itself", "ruby/test_ruby_attacks.py", "MEMORY", runtime=RUBY),
 )

@@ -230,6 +230,17 @@ def attacks(start: Any, surroundings: Surroundings, read_audits: Any) -> Callabl
 
 
 @pytest.fixture(scope="session")
+def attacks_by(surroundings: Surroundings, read_audits: Any) -> Callable[..., Attacks]:
+    """Attacks of another function than ours, which starts in the namespace."""
+    return lambda start: Attacks(lambda: surroundings.namespace.run(start), surroundings, read_audits)
+
+
+@pytest.fixture(scope="session")
+def denying_policy() -> Callable[[str], str]:
+    return denying
+
+
+@pytest.fixture(scope="session")
 def make_policy() -> Callable[..., str]:
     return listing
 

@@ -1,66 +1,84 @@
 """A protected Ruby function that reaches for denied addresses, names and ports: judged by what arrived there.
 
-The unprotected run shows that each way works on this machine, or its row could not fail.
+The unprotected run shows that each way works on this machine, or its row could not fail. All is tried with the kernel
+lock and where the platform refuses it; `block`, which no lock plays a part in, with one of them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from defender.policy import Dns, Effect, Identity, Listening, Network, Outbound, Ports, Rule, encode
-
 CLIENT = Path(__file__).parents[1] / "ruby" / "client.rb"
-SOURCE = Path(__file__).parents[1] / "functions" / "ruby_reach" / "app.rb"
-IDENTITY = Identity(function="demo", region="us-east-1", provider="aws", account=None)
-TO = {"ip": "203.0.113.5", "port": 7000, "listen": 9000, "name": "denied.example"}
-WAYS = re.findall(
-    r"^  '(\w+)' =>", SOURCE.read_text("utf-8").split("NETWORK = {")[1].split("}.freeze")[0], re.M
-)
-# getaddrinfo has errors of its own; Resolv sends its packets itself.
-LOOKUPS = ("lookup_addrinfo", "lookup_tcp_socket", "lookup_ip_socket")
-
-
-def policy(effect: str) -> str:
-    network = Network(
-        Effect(effect),
-        Outbound(deny_ips=(TO["ip"],)),
-        Listening(deny_ports=(Ports(TO["listen"], TO["listen"]),)),
-    )
-    dns = Dns(Effect(effect), deny=(TO["name"],))
-    return encode(IDENTITY, Rule(name="network", network=network, dns=dns))
+SOURCE = Path(__file__).parents[1] / "functions" / "ruby_reach" / "network.rb"
+# Ways that differ in their last word, and what a prevented attempt raises.
+REACHING: list[Any] = [
+    ("tcp", "socket server server_sockets", "Errno::EPERM"),
+    ("socket", "connect connect_nonblock tcp listen sendmsg", "Errno::EPERM"),
+    ("", "addrinfo_connect net_http open_uri tls thread fiber fork ractor", "Errno::EPERM"),
+    ("udp", "send connected bound", "Errno::EPERM"),
+    ("", "resolv_dns", "Errno::EPERM"),
+    ("lookup", "addrinfo tcp_socket ip_socket ip_addrinfo gethostbyname net_http", "SocketError"),
+    ("lookup", "resolv", "Errno::EPERM"),
+    ("syscall", "connect", "Errno::EPERM"),
+    ("fiddle", "connect", "Errno::EPERM"),
+]
+WAYS = {
+    (f"{prefix}_{word}" if prefix else word): raised
+    for prefix, words, raised in REACHING
+    for word in words.split()
+}
 
 
 @pytest.fixture(scope="module")
-def attempt(functions: Any, surroundings: Any, read_audits: Any) -> Callable[..., Any]:
-    """Let a new environment try one way: its answer, what arrived where nothing should, and the audits' effects."""
+def start(functions: Any, attacks_by: Any, denying_policy: Any) -> Iterator[Any]:
+    """Starts an environment in the namespace, and ends all of them in the end."""
     ruby = replace(functions, command=("ruby", str(CLIENT)))
+    opened = []
 
-    def run(effect: str | None, way: str) -> tuple[Any, set[tuple[str, str]], set[str]]:
+    def start_one(effect: str | None, here: Any = ruby) -> Any:
         root = ruby.protected("ruby_reach") if effect else ruby.original("ruby_reach")
-        given = policy(effect) if effect else None
-        surroundings.arrived()
-        with surroundings.namespace.run(lambda: ruby.start(root, given)) as environment:
-            outcome = environment.invoke({"way": way, "to": TO})
-            arrived = {(kind, place) for kind, place, port in surroundings.arrived()}
-            found = {one["effect"] for one in read_audits(environment.errors())}
-        denied = {(kind, place) for kind, place in arrived if place in (TO["ip"], TO["name"])}
-        return outcome.document, denied, found
+        opened.append(attacks_by(lambda: here.start(root, effect and denying_policy(effect))))
+        return opened[-1]
 
-    return run
+    start_one.without_lock = lambda effect: start_one(effect, ruby.without_seccomp())  # type: ignore[attr-defined]
+    yield start_one
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def environments(start: Any) -> dict[str, Any]:
+    unlocked = {"unlocked": start.without_lock("prevent"), "block": start.without_lock("block")}
+    return {"control": start(None), "prevent": start("prevent"), "alert": start("alert"), **unlocked}
+
+
+def test_table_is_whole() -> None:
+    assert sorted(re.findall(r"^  '(\w+)' =>", SOURCE.read_text("utf-8"), re.M)) == sorted(WAYS)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_network(way: str, attempt: Callable[..., Any]) -> None:
-    control, works, _ = attempt(None, way)
-    assert works, control
-    answer, arrived, found = attempt("prevent", way)
-    assert (arrived, found) == (set(), {"prevent"}), answer
-    assert answer["raised"] == ("SocketError" if way in LOOKUPS else "Errno::EPERM")
-    answer, arrived, found = attempt("alert", way)
-    assert (answer, arrived, found) == (control, works, {"alert"})
+def test_network(way: str, environments: dict[str, Any]) -> None:
+    control = environments["control"].run(way)
+    assert (control.kind, bool(control.arrived)) == ("response", True), control
+
+    for name in ("prevent", "unlocked"):
+        attempt = environments[name].run(way)
+        assert (attempt.kind, attempt.arrived, effects(attempt)) == ("response", (), {"prevent"}), attempt
+        assert attempt.answer["raised"] == WAYS[way]
+
+    attempt = environments["alert"].run(way)
+    assert (attempt.answer, attempt.arrived, effects(attempt)) == (control.answer, control.arrived, {"alert"})
+
+    attempt = environments["block"].run(way)
+    assert (attempt.kind, attempt.arrived, effects(attempt)) == ("exit", (), {"block"}), attempt
+
+
+def effects(attempt: Any) -> set[str]:
+    assert {audit["requestID"] for audit in attempt.audits} <= {attempt.request_id}
+    return {audit["effect"] for audit in attempt.audits}
