@@ -95,6 +95,26 @@ def test_lists_that_take_the_bundle_in_are_left_alone(archive_of, package):
     assert edited(archive_of({"serverless.yml": SERVICE + package, "app.py": ""})) == {}
 
 
+RUBY = SERVICE.replace("python3.12", "ruby3.3")
+
+
+@pytest.mark.parametrize("plugins", ["[a, serverless-ruby-package]", "{modules: [serverless-ruby-package]}"])
+def test_a_plugin_that_leaves_out_all_files_but_the_named_is_known(archive_of, plugins):
+    head = f"{RUBY}plugins: {plugins}\npackage:\n"
+    archive = archive_of({"serverless.yml": head + "  include:\n    - app.rb\n", "app.rb": ""})
+
+    assert edited(archive) == {
+        "serverless.yml": (head + "  include:\n    - app.rb\n    - twistlock/**\n").encode()
+    }
+
+
+def test_without_a_list_to_extend_such_a_plugin_is_refused(archive_of):
+    archive = archive_of({"serverless.yml": f"{RUBY}plugins: [serverless-ruby-package]\n", "app.rb": ""})
+
+    with pytest.raises(RewriteRefused, match="would leave the folder twistlock out"):
+        edits_of(archive, "")
+
+
 def test_crlf_and_quotes_are_followed(archive_of):
     text = (SERVICE + 'package:\n  patterns:\n    - "!**"\n    - "app.py"\nx: 1\n').replace("\n", "\r\n")
     archive = archive_of({"serverless.yml": "\ufeff" + text, "app.py": ""})

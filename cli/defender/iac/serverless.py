@@ -1,7 +1,7 @@
 """Functions in a Serverless Framework service: serverless.yml, .yaml or .json with provider aws.
 
 Configurations that are programs (serverless.ts, .js) are never run; plugins are not known here,
-save that serverless-python-requirements makes `module` a function's root.
+save that serverless-python-requirements makes `module` a function's root, and what `has_plugin` is asked for.
 https://www.serverless.com/framework/docs/providers/aws/guide/functions
 """
 
@@ -51,6 +51,13 @@ class Service:
         """Whether every function gets a package of its own."""
         place = self._child(self.package, "individually")
         return place is not None and is_true(place.node)
+
+    def has_plugin(self, name: str) -> bool:
+        """Whether the service loads a plugin of this name, in either of the forms that the list can have."""
+        place = self._child(self.root, "plugins")
+        listed = self._child(place, "modules") or place
+        items = listed.node.items if listed is not None and isinstance(listed.node, Sequence) else ()
+        return any(isinstance(item, Scalar) and item.text == name for item in items)
 
     def is_packaged_alone(self, function: Place) -> bool:
         """Whether a function gets a package of its own, by the service's word or by its own."""

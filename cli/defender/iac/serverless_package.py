@@ -20,6 +20,9 @@ from defender.iac.variables import Place
 
 _LISTS = ("exclude", "include", "patterns")
 _EXTENDED_GLOB = re.compile(r"[!@+?*]\(|\(.*\|")
+# Plugins that leave out every file that no list names, whatever `exclude` says.
+# https://github.com/joshuaflanagan/serverless-ruby-package
+_EXCLUDING_PLUGINS = ("serverless-ruby-package",)
 _MAX_BRACES = 200
 _MAX_LENGTH = 1_000
 
@@ -86,6 +89,8 @@ def package_rules(service: Service, task_root: str) -> Iterator[PackageRules]:
     if not wanted:
         return
     own = [_list(service, service.package, key) for key in _LISTS]
+    if any(service.has_plugin(name) for name in _EXCLUDING_PLUGINS):
+        own[0] = PackageList("exclude", None, ("**",))
     shared = False
     for key, place in service.function_places():
         if key.text not in wanted:
