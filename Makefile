@@ -46,6 +46,7 @@ wheel: $(VENV)/.pip
 # Debian's packages that the tests use, named one by one where they are missing.
 system:
 	@tests/system-packages
+	@tests/ruby-versions
 
 # A Debian Python may come without ensurepip: then its own pip fills the environment from outside.
 $(VENV)/.pip:

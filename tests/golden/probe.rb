@@ -86,13 +86,13 @@ class Trace
 end
 
 def line_of(at)
-  File.file?(at.path) ? File.binread(at.path).lines[at.lineno - 1].to_s.scrub.strip : ''
+  File.file?(at.path.to_s) ? File.binread(at.path).lines[at.lineno - 1].to_s.scrub.strip : ''
 end
 
 def call(handler, event, root)
   { 'answer' => JSON.parse(JSON.generate([handler.call(event)])).first }
 rescue StandardError => e
-  frames = e.backtrace_locations.map { |at| [at.path.delete_prefix("#{root}/"), at.label, line_of(at)] }
+  frames = e.backtrace_locations.map { |at| [at.path.to_s.delete_prefix("#{root}/"), at.label, line_of(at)] }
   ours = frames.each_index.select { |at| frames[at].first.start_with?('twistlock/') }
   # The wrapper's own frames stand in the user's file: below ours, and above if it hands on with a block.
   above = ours.map { |at| at - 1 }.select { |at| frames[at].last.include?('(*arguments, **keywords, &block) }') }
@@ -148,6 +148,23 @@ def in_own_process(job)
   text = reading.read
   Process.wait(child)
   JSON.parse(text)
+end
+
+# For a Ruby that can't fork: what a job defined and loaded is taken away before the next.
+def in_turn(job)
+  features, path, constants = $LOADED_FEATURES.dup, $LOAD_PATH.dup, Object.constants
+  methods = Object.private_instance_methods(false) + Object.instance_methods(false)
+  begin
+    run(job)
+  rescue Exception => e # rubocop:disable Lint/RescueException
+    { probe: e.full_message }
+  end
+ensure
+  $LOADED_FEATURES.replace(features)
+  $LOAD_PATH.replace(path)
+  (Object.constants - constants).each { |name| Object.send(:remove_const, name) }
+  added = Object.private_instance_methods(false) + Object.instance_methods(false) - methods
+  added.each { |name| Object.send(:remove_method, name) }
 end
 
 puts JSON.generate(JSON.parse($stdin.read).map { |job| in_own_process(job) }) if __FILE__ == $PROGRAM_NAME
