@@ -39,6 +39,7 @@ bench: $(VENV)/.test
 	$(BIN)/python benchmarks/package.py
 	$(BIN)/python benchmarks/agent.py
 	$(BIN)/python benchmarks/calls.py
+	$(BIN)/python benchmarks/ruby.py
 
 wheel: $(VENV)/.pip
 	$(PIP) wheel --no-deps --wheel-dir dist .
