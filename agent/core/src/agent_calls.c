@@ -5,8 +5,10 @@
 
 #include "act.h"
 #include "by_number.h"
+#include "sealed.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 typedef long ptrace_function(long, long, void *, void *);
@@ -52,12 +54,31 @@ static bool is_of_files(long number)
            section->allow.count + section->deny.count > 0;
 }
 
+/* Set for Node.js, which asks for a ring for each of its loops (a thread, an execSync) and goes on without: as there, that is
+ * no attack, no matter for an audit, and ends nothing. None is to be had all the same. */
+TW_SEALED static bool rings_are_usual;
+
+void tw_agent_rings_note(const char *runtime)
+{
+    rings_are_usual = runtime != NULL && strncmp(runtime, "nodejs", 6) == 0;
+}
+
+static bool ring_denied(void)
+{
+    if (tw_policy_strongest(tw_policy_active) < TW_EFFECT_PREVENT)
+        return false;
+    errno = EPERM;
+    return true;
+}
+
 bool tw_agent_reach_denied(long number)
 {
     size_t row = 0;
 
     if (tw_policy_active == NULL)
         return false;
+    if (number == SYS_io_uring_setup && rings_are_usual)
+        return ring_denied();
     while (row < sizeof reach / sizeof *reach - 1 && reach[row].number != number)
         row++;
     bool of_files = is_of_files(number);

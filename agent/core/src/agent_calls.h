@@ -7,6 +7,9 @@
 
 #include <sys/types.h>
 
+/* To be called at the start, with what runs. */
+void tw_agent_rings_note(const char *runtime);
+
 /* Whether a call of this number has to fail, with errno set to EPERM: audits, ends the environment if the policy blocks.
  * The first is about calls that are never right, the second about those that change pages, which may not be ours. */
 bool tw_agent_reach_denied(long number);

@@ -31,7 +31,7 @@ static const struct {
     {{59, 221}, EACCES, TW_LOCK_PROGRAMS},     /* execve */
     {{322, 281}, EACCES, TW_LOCK_PROGRAMS},    /* execveat */
     {{425, 425}, EPERM, TW_LOCK_WAYS_AROUND},  /* io_uring_setup: opens, connects and sends without a call */
-    {{426, 426}, EPERM, TW_LOCK_WAYS_AROUND},  /* io_uring_enter: the ring may be somebody else's */
+    {{426, 426}, EPERM, TW_LOCK_RINGS},        /* io_uring_enter: the ring may be somebody else's */
     {{427, 427}, EPERM, TW_LOCK_WAYS_AROUND},  /* io_uring_register */
     {{101, 117}, EPERM, TW_LOCK_WAYS_AROUND},  /* ptrace: a child would change its parent */
     {{311, 271}, EPERM, TW_LOCK_WAYS_AROUND},  /* process_vm_writev: likewise */

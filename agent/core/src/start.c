@@ -1,4 +1,5 @@
 /* The ABI: starts the rooms in their order, and passes on what a shim says. */
+#include "agent_calls.h"
 #include "agent_pages.h"
 #include "audit.h"
 #include "children.h"
@@ -132,6 +133,7 @@ static int enforce(const struct tw_policy *policy, const struct starter *starter
         note_network(policy);
         unjudged = tw_children_prepare(starter->parent, starter->options);
         tw_agent_pages_note();
+        tw_agent_rings_note(starter->options->runtime);
         if (!tw_hooks_install(policy)) {
             say(message, size, "the C library's calls can't be hooked here", "");
             return TW_E_SYSTEM;
