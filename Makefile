@@ -48,6 +48,7 @@ wheel: $(VENV)/.pip
 system:
 	@tests/system-packages
 	@tests/ruby-versions
+	@tests/node-versions
 
 # A Debian Python may come without ensurepip: then its own pip fills the environment from outside.
 $(VENV)/.pip:

@@ -24,10 +24,13 @@ DESCRIPTION = f"{FOLDER}/bundle.json"
 # What the manual's customers download holds these, and one native library or more (prisma-facts.md).
 _CUSTOMERS = {
     "python": frozenset({f"{FOLDER}/__init__.py", f"{FOLDER}/serverless.py"}),
+    "nodejs": frozenset({f"{FOLDER}/index.js"}),
     "ruby": frozenset({f"{FOLDER}/twistlock.rb"}),
 }
+# The kinds of handlers that the manual's entry points are for.
+_CUSTOMERS_SHAPES = {"python": ("sync", "callable"), "nodejs": ("sync", "async"), "ruby": ("sync", "callable")}
 # Our own bundle's settings, written at embed in the shim's language.
-_SETTINGS = {"python": "_settings.py", "ruby": "_settings.rb"}
+_SETTINGS = {"python": "_settings.py", "nodejs": "_settings.js", "ruby": "_settings.rb"}
 _NATIVE = (".so", ".node", ".dll")
 
 
@@ -83,7 +86,7 @@ def customers(path: Path, family: str) -> Bundle:
         name="customer's bundle",
         version=version,
         families=(family,),
-        shapes=("sync", "callable"),
+        shapes=_CUSTOMERS_SHAPES[family],
         architectures=("x86_64",),
         libc=("glibc",),
     )

@@ -582,7 +582,7 @@ BAD = {
     "empty file": (["embed", "empty.zip"], 3, "empty"),
     "empty folder": (["embed", "nothing"], 3, "no files"),
     "no function": (["embed", "docs"], 4, "no function found"),
-    "another language": (["embed", "node.zip"], 4, "Node.js"),
+    "another language": (["embed", "java.zip"], 4, "Java"),
     "no such handler": (["embed", "f.zip", "--handler", "app.handler"], 4, "app.handler"),
     "malformed handler": (
         ["embed", "f.zip", "--handler", "app", "--runtime", "python"],
@@ -608,7 +608,7 @@ BAD = {
 def test_bad_input(case: str, defender: Run) -> None:
     arguments, expected, message = BAD[case]
     make_zip()
-    make_zip("node.zip", **{"index.js": b"exports.handler = async () => 1\n"})
+    make_zip("java.zip", **{"App.java": b"class App {}\n"})
     make_zip("broken.zip", **{"lambda_function.py": b"def lambda_handler(:\n"})
     Path("text.zip").write_text("no archive")
     Path("empty.zip").touch()

@@ -120,8 +120,8 @@ def test_empty_package(archive_of: Make) -> None:
 
 
 def test_package_of_another_language(archive_of: Make) -> None:
-    with pytest.raises(DetectionError, match=r"Node\.js"):
-        detect(archive_of({"index.js": "exports.handler = 1"}), Request())
+    with pytest.raises(DetectionError, match=r"Java"):
+        detect(archive_of({"src/App.java": "class App {}"}), Request())
 
 
 @pytest.mark.parametrize(

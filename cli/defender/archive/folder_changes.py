@@ -54,12 +54,14 @@ def restoring(
 ) -> Sequence[Change]:
     """The changes that bring `names` back as `backup` has them, and leave `drop` out."""
     kept = backups.load(backup)
-    changes: list[Change] = [Drop(name) for name in drop]
+    gone = tuple(drop)
+    changes: list[Change] = [Drop(name) for name in gone]
     for name in names:
         known = backups.relative(name, root)
         data = backups.content(kept, known)
         mode = kept.records[known][0].mode
-        changes.append(Replace(name, data) if name in members else Add(name, data, mode))
+        stays = name in members and name not in gone
+        changes.append(Replace(name, data) if stays else Add(name, data, mode))
     return changes
 
 

@@ -50,7 +50,9 @@ def choose(command: _Command) -> _Command:
             help="A handler as the platform knows it, such as app.handler. Repeatable.",
         ),
         option(
-            "--runtime", metavar="RUNTIME", help="A family or identifier: python, python3.12, ruby, ruby3.3."
+            "--runtime",
+            metavar="RUNTIME",
+            help="A family or identifier: python, python3.12, nodejs20.x, ruby3.3.",
         ),
     ):
         command = decorate(command)

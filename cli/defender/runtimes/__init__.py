@@ -13,7 +13,11 @@ from defender.archive import Archive
 from defender.plan import Plan
 from defender.runtimes.model import Candidate, Detection, Function
 
-REGISTRY = {"python": "defender.runtimes.python", "ruby": "defender.runtimes.ruby"}
+REGISTRY = {
+    "python": "defender.runtimes.python",
+    "nodejs": "defender.runtimes.nodejs",
+    "ruby": "defender.runtimes.ruby",
+}
 """Runtime family to module; imported when needed, since each brings a grammar."""
 
 RECOGNISED = {

@@ -1,0 +1,142 @@
+'use strict';
+/* Starts the native core when it is loaded, and wraps the function's handler.
+ *
+ * Use it as the manual says, as the first thing of the handler's file:
+ *
+ *     var twistlock = require('./twistlock');
+ *     exports.handler = async (event, context) => { ... };
+ *     exports.handler = twistlock.asyncHandler(exports.handler);
+ *
+ * No policy is read or judged here: that is the core's work. Runs on Node.js 14 and later. It is loaded at every cold
+ * start, so it is short, and requires nothing but what Node.js has loaded itself.
+ */
+
+const fs = require('fs');
+const path = require('path');
+const bootstrap = require('./bootstrap.js');
+
+// What tw_start answers (defender.h).
+const DISABLED = 1;
+
+// Returns `target` wrapped: the core is told when an invocation starts and ends, all else stays as it is. What can't be
+// called, and what is wrapped already, comes back as it is. A function that has no name gets `name`: the one that it
+// would have had without the call around it. Both entry points take either kind of handler.
+function handler(target, name) {
+  return bootstrap.wrap(target, name);
+}
+
+function asyncHandler(target, name) {
+  return bootstrap.wrap(target, name);
+}
+
+// Wraps what the module exports as `name` (dots lead into objects), however it is exported. For the end of a module.
+function protect(module, name) {
+  let problem;
+  try {
+    problem = bootstrap.protect(module, name);
+  } catch (error) {
+    problem = error.message;
+  }
+  if (!problem) return;
+  const reason = `the handler ${name} can't be wrapped: ${problem}`;
+  complain(reason);
+  if (onFailure === 'closed') throw bootstrap.refusing(reason);
+}
+
+// Tells whether `candidate` itself is the wrapper that `handler` returns, and not something around it.
+function isProtected(candidate) {
+  return bootstrap.isWrapper(candidate);
+}
+
+function start() {
+  const file = library();
+  refuseDamaged(file);
+  const core = { exports: {} };
+  process.dlopen(core, file);
+  const { start: startCore, begin, end } = core.exports;
+  const said = {};
+  const runtime = 'nodejs' + process.versions.node.split('.')[0] + '.x';
+  const result = startCore(process.env.TW_POLICY, path.dirname(file), runtime, readable(), said);
+  if (result < 0) throw new Error(said.message || 'the agent was started before, and failed');
+  bootstrap.connect(begin, end);
+  return { status: result === DISABLED ? 'disabled' : 'enforcing', reason: said.message };
+}
+
+// The core's file for this machine: beside this one, or where a bundler that took this one in has left it.
+function library() {
+  if (process.platform !== 'linux') throw new Error('it runs on Linux only');
+  const machine = { x64: 'x86_64', arm64: 'aarch64' }[process.arch] || process.arch;
+  const folder = __dirname;
+  const root = process.env.LAMBDA_TASK_ROOT;
+  const places = [folder, path.join(folder, 'twistlock')].concat(root ? [path.join(root, 'twistlock')] : []);
+  const files = places.map((place) => path.join(place, 'libdefender-linux-' + machine));
+  const found = files.find((file) => fs.existsSync(file));
+  if (!found) throw new Error('its library is missing: ' + files[0]);
+  return found;
+}
+
+// The loader dies of a SIGBUS in a file that was cut: its ELF header says where it ends.
+function refuseDamaged(file) {
+  const descriptor = fs.openSync(file, 'r');
+  try {
+    const header = Buffer.alloc(64);
+    fs.readSync(descriptor, header, 0, 64, 0);
+    // e_shoff, e_shentsize and e_shnum: the table of sections, which linkers put last.
+    const end = Number(header.readBigUInt64LE(40)) + header.readUInt16LE(58) * header.readUInt16LE(60);
+    const isElf = header.readUInt32BE(0) === 0x7f454c46;
+    if (!isElf || end > fs.fstatSync(descriptor).size) throw new Error('its library is damaged: ' + file);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+// Where modules come from: a policy that names the files which may be used does not have to name these.
+function readable() {
+  const prefix = path.dirname(path.dirname(process.execPath));
+  const folders = [
+    path.dirname(__dirname),
+    process.env.LAMBDA_TASK_ROOT,
+    process.env.LAMBDA_RUNTIME_DIR,
+    path.join(prefix, 'lib', 'node_modules'),
+    ...module.paths,
+    ...(process.env.NODE_PATH || '').split(':'),
+  ];
+  return folders.filter((folder) => folder && folder.startsWith('/') && folder !== '/').join(':');
+}
+
+function complain(why) {
+  const consequence = onFailure === 'closed' ? 'every invocation will fail' : 'the function runs unprotected';
+  try {
+    fs.writeSync(2, `defender: NOT PROTECTED: ${why}; ${consequence} (on_failure = "${onFailure}")\n`);
+  } catch (error) {
+    // Nobody listens, and there is no other place to say it.
+  }
+}
+
+// What is to happen where the core can't start: "open" or "closed".
+let onFailure = 'open';
+try {
+  onFailure = require('./_settings.js').on_failure;
+} catch (error) {
+  complain('twistloc./_settings.js can\'t be read: ' + error.message);
+}
+
+// `status` is "enforcing", "disabled" (there is nothing to enforce for this function) or "failed"; `reason` says why,
+// in one line.
+let state;
+try {
+  state = start();
+} catch (error) {
+  const reason = 'the agent could not start: ' + String((error && error.message) || error).replace(/\s+/g, ' ');
+  state = { status: 'failed', reason };
+  complain(reason);
+  if (onFailure === 'closed') bootstrap.refuse('this function may not run unprotected, and ' + reason);
+}
+
+exports.handler = handler;
+exports.asyncHandler = asyncHandler;
+exports.protect = protect;
+exports.isProtected = isProtected;
+exports.onFailure = onFailure;
+exports.status = state.status;
+exports.reason = state.reason;

@@ -1,0 +1,107 @@
+"""Node.js on AWS Lambda: which files change so that a handler runs inside the agent."""
+
+from __future__ import annotations
+
+import re
+
+from defender.archive import Archive
+from defender.errors import DetectionError, RewriteRefused
+from defender.plan import Plan
+from defender.runtimes.model import Detection, Function
+from defender.runtimes.nodejs import commonjs, esm, facade, large
+from defender.runtimes.nodejs.candidates import candidates
+from defender.runtimes.nodejs.modules import Format, Module, resolve
+from defender.runtimes.nodejs.package_files import include_agent
+from defender.runtimes.nodejs.source import JAVASCRIPT
+
+__all__ = ["DEFAULT_HANDLERS", "candidates", "form", "locate", "plan", "shape", "unprotected"]
+
+DEFAULT_HANDLERS = ("index.handler",)
+_OLDEST = 14
+
+
+def locate(archive: Archive, task_root: str, handler: str, runtime: str | None) -> str | None:
+    """The file that Node.js loads for the handler, or None when the task root has none."""
+    del runtime
+    module = resolve(archive, task_root, handler)
+    return None if module is None else module.path
+
+
+def form(archive: Archive) -> str:
+    """Always `source`: what is edited is the text that is deployed."""
+    del archive
+    return "source"
+
+
+def plan(archive: Archive, found: Detection) -> Plan:
+    """Wrap every function's handler, the agent being loaded first in its file."""
+    files: dict[str, dict[str, Module]] = {}
+    for function in found.functions:
+        _refuse_runtime(function)
+        module = _module(archive, function)
+        files.setdefault(module.path, {})[module.export] = module
+    result = Plan()
+    for modules in files.values():
+        result = result.plus(_wrap(archive, list(modules.values())))
+    for root in dict.fromkeys(function.task_root for function in found.functions):
+        result = result.plus(include_agent(archive, root))
+    return result
+
+
+def _wrap(archive: Archive, modules: list[Module]) -> Plan:
+    first = modules[0]
+    data = archive.read(first.path)
+    if first.format is Format.TYPESCRIPT:
+        raise _typescript(first)
+    if first.format is Format.COMMONJS:
+        return large.wrap(data, modules) if large.is_large(data) else commonjs.wrap(data, modules)
+    in_place = None if large.is_large(data) else esm.wrap(data, modules, JAVASCRIPT)
+    return in_place or facade.build(archive, modules, JAVASCRIPT)
+
+
+def _typescript(module: Module) -> RewriteRefused:
+    return RewriteRefused(
+        "the handler is TypeScript source, which is built before it is deployed",
+        path=module.path,
+        hint="embed the built package: the output of tsc, esbuild or another bundler",
+    )
+
+
+def shape(archive: Archive, function: Function) -> str:
+    """`sync` or `async` for a CommonJS function; `callable` for any other handler, which takes our own bundle."""
+    module = _module(archive, function)
+    data = archive.read(module.path)
+    if module.format is not Format.COMMONJS or large.is_large(data):
+        return "callable"
+    return commonjs.shape(data, module)
+
+
+def unprotected(archive: Archive, function: Function) -> str | None:
+    """What the sources lack for the handler to run inside the agent; None when nothing."""
+    module = _module(archive, function)
+    data = archive.read(module.path)
+    if module.format is Format.TYPESCRIPT:
+        raise _typescript(module)
+    if module.format is Format.ESM:
+        problem = esm.problem(data, module, JAVASCRIPT)
+    elif large.is_large(data):
+        problem = large.problem(data, module)
+    else:
+        problem = commonjs.problem(data, module)
+    return None if problem is None else f"{module.path}: {problem}"
+
+
+def _module(archive: Archive, function: Function) -> Module:
+    module = resolve(archive, function.task_root, function.handler)
+    if module is None:
+        raise DetectionError(f"no file for handler {function.handler!r}", path=function.task_root)
+    return module
+
+
+def _refuse_runtime(function: Function) -> None:
+    version = re.fullmatch(r"nodejs(\d+)(?:\.x|\.\d+)?", function.runtime or "")
+    if version and int(version[1]) < _OLDEST:
+        raise RewriteRefused(
+            f"{function.label} runs on {function.runtime}; the agent needs Node.js {_OLDEST} or newer",
+            hint="move the function to a newer runtime",
+        )

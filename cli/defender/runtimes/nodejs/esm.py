@@ -1,0 +1,376 @@
+"""How the handler of an ES module is wrapped in place, and the check that it is: one module for both.
+
+The agent is imported first. A value that is written where it is exported gets the call around it; a
+binding that can be assigned to (a function, `let`, `var`) is assigned at the end, which importers see.
+What is neither (re-exports, destructuring, `export *`) is `facade`'s business.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from defender.edits.source import Source, walk
+from defender.edits.splice import Splice
+from defender.errors import DetectionError, RewriteRefused
+from defender.plan import Edit, Plan, Skipped
+from defender.resources import template
+from defender.runtimes.nodejs import values
+from defender.runtimes.nodejs.modules import Module
+from defender.runtimes.nodejs.source import (
+    FUNCTIONS,
+    at_end,
+    before,
+    first_own,
+    free_name,
+    parse,
+    quote_of,
+    statements,
+    string_value,
+    text_of,
+)
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+
+_DECLARED_BY_DEFAULT = ("function_expression", "generator_function", "class")
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What an exported name stands for.
+
+    `value` is an expression that can be wrapped where it stands; `local` a binding that can be assigned to;
+    with neither, the name comes from elsewhere (`node`) and only a facade can wrap it.
+    """
+
+    node: Node
+    value: Node | None = None
+    local: str | None = None
+    named: str | None = None
+
+
+def wrap(data: bytes, modules: Iterable[Module], grammar: str) -> Plan | None:
+    """The edits that put the agent around each of a file's handlers; None where it takes a facade.
+
+    Raises DetectionError when the module exports no such name, RewriteRefused for a form that is not
+    supported.
+    """
+    plan = Plan()
+    for module in modules:
+        source = parse(module.path, data, grammar)
+        found = binding(source, module)
+        if found.value is None and found.local is None:
+            return None
+        plan = plan.plus(_imported_first(source, module))
+        agent = (agents(source, module) or (free_name(data),))[0]
+        plan = plan.plus(_wrap_one(source, module, found, agent))
+    return plan
+
+
+def problem(data: bytes, module: Module, grammar: str) -> str | None:
+    """What the file lacks for the handler to run inside the agent; raises RewriteRefused for unknown forms."""
+    source = parse(module.path, data, grammar)
+    if not is_imported_first(source, module):
+        return "the agent is not the first thing that is imported"
+    return None if _is_wrapped(source, module, binding(source, module)) else f"{module.export} is not wrapped"
+
+
+def agents(source: Source, module: Module) -> tuple[str, ...]:
+    """The names by which the module knows the agent."""
+    return tuple(filter(None, (_agent(source, one, module) for one in statements(source))))
+
+
+def is_imported_first(source: Source, module: Module) -> bool:
+    """Whether the agent's import stands before all other statements, imports among them."""
+    first = first_own(source)
+    return first is not None and _agent(source, first, module) is not None
+
+
+def _agent(source: Source, statement: Node, module: Module) -> str | None:
+    """The name, where a statement is `import name from './twistlock/index.js'`."""
+    if statement.type != "import_statement":
+        return None
+    path = string_value(source, statement.child_by_field_name("source"))
+    clause = next((one for one in statement.named_children if one.type == "import_clause"), None)
+    if path != module.agent("index.js") or clause is None or clause.named_child_count != 1:
+        return None
+    name = clause.named_children[0]
+    return text_of(source, name) if name.type == "identifier" else None
+
+
+def _imported_first(source: Source, module: Module) -> Plan:
+    rule = "nodejs.import"
+    if is_imported_first(source, module):
+        return Plan(skipped=(Skipped(source.path, rule, "the agent is imported first already"),))
+    quote = quote_of(source)
+    path = f"{quote}{module.agent('index.js')}{quote}"
+    statement = template("nodejs", "import.mjs.j2", agent=free_name(source.data), path=path)
+    why = "the core has to be active before the file's own statements run"
+    prove = partial(_prove, module, source.grammar)
+    return Plan(edits=(Edit(source.path, rule, why, (before(source, first_own(source), statement),), prove),))
+
+
+def _wrap_one(source: Source, module: Module, found: Binding, agent: str) -> Plan:
+    if _is_wrapped(source, module, found):
+        reason = f"{module.export} is wrapped already"
+        return Plan(skipped=(Skipped(source.path, "nodejs.wrap", reason),))
+    entry = "asyncHandler" if values.kind(source, _valued(source, found)) == "async" else "handler"
+    why = f"calls of {module.export} go through the agent"
+    prove = partial(_prove, module, source.grammar)
+    if found.value is not None:
+        splices = _around(found, f"{agent}.{entry}")
+        return Plan(edits=(Edit(source.path, "nodejs.enclose", why, splices, prove),))
+    if len(module.keys) > 1:
+        text = template(
+            "nodejs",
+            "protect.mjs.j2",
+            agent=agent,
+            local=found.local or "",
+            export=json.dumps(_inner(module, found)),
+        )
+    else:
+        text = template("nodejs", "assign.js.j2", target=found.local or "", agent=agent, entry=entry)
+    return Plan(edits=(Edit(source.path, "nodejs.rebind", why, (at_end(source, text),), prove),))
+
+
+def _inner(module: Module, found: Binding) -> str:
+    return ".".join((found.local or "", *module.keys[1:]))
+
+
+def _around(found: Binding, call: str) -> tuple[Splice, Splice]:
+    """The call around an expression; one without a name of its own is told the one that it had."""
+    value = found.value
+    assert value is not None
+    hint = f', "{found.named}"' if found.named and values.is_anonymous(value) else ""
+    # What was a declaration needed no semicolon.
+    end = ";" if found.named == "default" and value.type in _DECLARED_BY_DEFAULT else ""
+    close = f"{hint}){end}"
+    return Splice.insert(value.start_byte, f"{call}(".encode()), Splice.insert(value.end_byte, close.encode())
+
+
+def binding(source: Source, module: Module) -> Binding:
+    """What the handler's export stands for.
+
+    Raises DetectionError where the module exports no such name and no other module's names,
+    RewriteRefused where the name may get another value later.
+    """
+    key = module.keys[0]
+    found = next((one for one in _exported(source, key) if one is not None), None)
+    if found is None:
+        stars = [one for one in statements(source) if _is_star(one)]
+        if not stars or key == "default":
+            raise DetectionError(
+                f"the module exports no {key!r}",
+                path=source.path,
+                hint="name the handler with --handler file.export",
+            )
+        found = Binding(stars[0])
+    if len(module.keys) > 1:
+        return _nested(source, found, module)
+    if found.local is not None:
+        _refuse_rebinding(source, found.local)
+    return found
+
+
+def _nested(source: Source, found: Binding, module: Module) -> Binding:
+    """A property of what is exported: replaced at the end, by the name that the module has for the object."""
+    name = found.local or found.named
+    if name is None or name == "default":
+        line, column = source.position(found.node.start_byte)
+        raise RewriteRefused(
+            f"{module.export!r} is a property of something that has no name in this module",
+            path=source.path,
+            line=line,
+            column=column,
+            hint="export the handler itself",
+        )
+    return Binding(found.node, local=name)
+
+
+def _is_star(statement: Node) -> bool:
+    """Whether a statement is `export * from ...`, without a name."""
+    return (
+        statement.type == "export_statement"
+        and any(child.type == "*" for child in statement.children)
+        and not any(child.type == "namespace_export" for child in statement.children)
+    )
+
+
+def _exported(source: Source, key: str) -> Iterator[Binding | None]:
+    """The binding that each export statement gives a name."""
+    for statement in statements(source):
+        if statement.type != "export_statement":
+            continue
+        if any(child.type == "default" for child in statement.children):
+            yield _default(source, statement) if key == "default" else None
+        declaration = statement.child_by_field_name("declaration")
+        if declaration is not None and not any(child.type == "default" for child in statement.children):
+            yield _declared(source, statement, declaration, key)
+        for one in statement.named_children:
+            if one.type == "export_clause":
+                yield _listed(source, statement, one, key)
+            elif one.type == "namespace_export" and text_of(source, one.named_children[-1]) == key:
+                yield Binding(statement)
+
+
+def _default(source: Source, statement: Node) -> Binding:
+    value = statement.child_by_field_name("value")
+    declaration = statement.child_by_field_name("declaration")
+    if value is not None:
+        return Binding(statement, value=_leftmost(value), named="default")
+    name = None if declaration is None else declaration.child_by_field_name("name")
+    if name is not None:
+        return Binding(statement, local=text_of(source, name))
+    return Binding(statement, value=declaration, named="default")
+
+
+def _leftmost(value: Node) -> Node:
+    """The function that `export default` declares, where a parser takes what follows it for a call of it."""
+    node: Node | None = value
+    while node is not None and node.start_byte == value.start_byte:
+        if node.type in _DECLARED_BY_DEFAULT:
+            return node
+        node = next(iter(node.named_children), None)
+    return value
+
+
+def _declared(source: Source, statement: Node, declaration: Node, key: str) -> Binding | None:
+    if declaration.type not in ("lexical_declaration", "variable_declaration"):
+        is_it = text_of(source, declaration.child_by_field_name("name")) == key
+        if is_it and declaration.type in FUNCTIONS:
+            return Binding(statement, local=key)
+        return Binding(statement) if is_it else None
+    return _variable(source, statement, declaration, key)
+
+
+def _variable(source: Source, statement: Node, declaration: Node, name: str) -> Binding | None:
+    """A variable of this name: its value where that is final, else the binding."""
+    for one in declaration.named_children:
+        target = one.child_by_field_name("name")
+        if target is None or one.type != "variable_declarator":
+            continue
+        if target.type != "identifier":
+            if any(text_of(source, inner) == name for inner in walk(target)):
+                return Binding(statement)
+            continue
+        if text_of(source, target) == name:
+            value = one.child_by_field_name("value")
+            if value is not None and not _assignments(source, name):
+                return Binding(statement, value=value, named=name)
+            return Binding(statement, local=name)
+    return None
+
+
+def _listed(source: Source, statement: Node, clause: Node, key: str) -> Binding | None:
+    """A name in `export { local as key }`, or in such a list with `from`."""
+    locals_: dict[str, list[str]] = {}
+    for one in clause.named_children:
+        if one.type == "export_specifier":
+            name = text_of(source, one.child_by_field_name("name"))
+            alias = one.child_by_field_name("alias")
+            exported = (name if alias is None else text_of(source, alias)).strip("'\"")
+            locals_.setdefault(exported, []).append(name)
+    if key not in locals_:
+        return None
+    if statement.child_by_field_name("source") is not None:
+        return Binding(statement)
+    local = locals_[key][0]
+    if sum(names[0] == local for names in locals_.values()) > 1:
+        return Binding(statement)  # another export would be wrapped along with it
+    return _local(source, statement, local)
+
+
+def _local(source: Source, statement: Node, name: str) -> Binding:
+    for one in statements(source):
+        declaration = one.child_by_field_name("declaration") or one
+        if declaration.type in ("lexical_declaration", "variable_declaration"):
+            found = _variable(source, statement, declaration, name)
+            if found is not None:
+                is_exported_too = one.type == "export_statement"
+                return Binding(statement) if is_exported_too else found
+        elif (
+            declaration.type in FUNCTIONS and text_of(source, declaration.child_by_field_name("name")) == name
+        ):
+            return Binding(statement) if one.type == "export_statement" else Binding(statement, local=name)
+    return Binding(statement)
+
+
+def _valued(source: Source, found: Binding) -> Node | None:
+    if found.value is not None or found.local is None:
+        return found.value
+    shown = values.declarations(source, found.local)
+    return shown[0] if len(shown) == 1 else None
+
+
+def _assignments(source: Source, name: str) -> list[Node]:
+    """Where a variable is assigned to, its declaration apart."""
+    found = []
+    for node in walk(source.root):
+        if node.type in ("assignment_expression", "augmented_assignment_expression", "for_in_statement"):
+            left = node.child_by_field_name("left")
+            if left is not None and _binds(source, left, name):
+                found.append(node)
+    return found
+
+
+def _binds(source: Source, left: Node, name: str) -> bool:
+    if left.type in ("member_expression", "subscript_expression"):
+        return False
+    kinds = ("identifier", "shorthand_property_identifier_pattern")
+    return any(node.type in kinds and text_of(source, node) == name for node in walk(left))
+
+
+def _refuse_rebinding(source: Source, name: str) -> None:
+    """Raise RewriteRefused where a function assigns the name: it may do so after the wrapping."""
+    for node in _assignments(source, name):
+        current = node.parent
+        while current is not None:
+            if current.type in FUNCTIONS:
+                line, column = source.position(node.start_byte)
+                raise RewriteRefused(
+                    f"{name!r} is assigned in a function, which may undo the wrapping",
+                    path=source.path,
+                    line=line,
+                    column=column,
+                    hint="export a function that is bound once",
+                )
+            current = current.parent
+
+
+def _is_wrapped(source: Source, module: Module, found: Binding) -> bool:
+    """Whether the value is the agent's call, or the last statements assign it wrapped."""
+    names = agents(source, module)
+    if not names:
+        return False
+    agent = rf"(?:{'|'.join(map(re.escape, names))})"
+    call = rf"{agent}\.(?:handler|asyncHandler)"
+    if found.value is not None:
+        callee = found.value.child_by_field_name("function")
+        return found.value.type == "call_expression" and bool(re.fullmatch(call, text_of(source, callee)))
+    if found.local is None:
+        return False
+    inner = re.escape(json.dumps(_inner(module, found)))
+    local = re.escape(found.local)
+    wanted = rf"{local}={call}\({local}\)"
+    if len(module.keys) > 1:
+        wanted = rf"{agent}\.protect\({{exports:{{{local}}}}},{inner}\)"
+    other = rf"\w+={call}\(\w+\)|{agent}\.protect\(.*\)"
+    for statement in reversed(statements(source)):
+        text = re.sub(r"\s", "", text_of(source, statement)).removesuffix(";")
+        if re.fullmatch(wanted, text):
+            return True
+        if not re.fullmatch(other, text):
+            return False
+    return False
+
+
+def _prove(module: Module, grammar: str, after: bytes) -> None:
+    found = problem(after, module, grammar)
+    if found is not None:
+        raise RewriteRefused(f"the result would not be protected: {found}", path=module.path)

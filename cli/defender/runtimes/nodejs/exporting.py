@@ -1,0 +1,214 @@
+"""How a CommonJS module exports a name: the facts that decide how its handler is wrapped.
+
+Looks at every use of `exports` and `module` that means the module's own. It says what the source says;
+which forms are supported is `commonjs`' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from defender.edits.source import Source, walk
+from defender.runtimes.nodejs.source import FUNCTIONS, is_called_at_once, string_value, text_of
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+# What calls its callback before it returns.
+_AT_ONCE = frozenset({"forEach", "map", "reduce", "filter", "some", "every", "flatMap"})
+_READS = frozenset({"unary_expression", "binary_expression", "parenthesized_expression", "if_statement"})
+
+
+@dataclass(frozen=True)
+class Export:
+    """One place that exports: `key` None for the whole of `module.exports` or a name that is computed.
+
+    `value` is what is exported where the source shows it. `via` is what is written to: `exports` or
+    `module.exports`. `is_late`: in a function that is merely defined when the module is loaded.
+    """
+
+    node: Node
+    key: str | None
+    via: str
+    value: Node | None
+    is_whole: bool = False
+    is_late: bool = False
+    is_statement: bool = False
+
+
+@lru_cache(maxsize=4)
+def exports(source: Source) -> tuple[Export, ...]:
+    """All places that export something, or hand the exports to other code, in source order."""
+    return tuple(
+        found
+        for node in walk(source.root)
+        if node.type == "identifier" and node.text in (b"exports", b"module")
+        for found in _export(source, node)
+    )
+
+
+def _export(source: Source, node: Node) -> Iterator[Export]:
+    whole, via = node, "exports"
+    if node.text == b"module":
+        parent = node.parent
+        if parent is None or _member(source, parent, node) != "exports":
+            given = parent is not None and parent.type == "arguments" and not _is_agents(source, parent)
+            if given and not _is_shadowed(node):
+                yield _made(node, None, "module", None)
+            return
+        whole, via = parent, "module.exports"
+    if whole.parent is None or _is_binding(node) or _is_shadowed(node):
+        return
+    yield from _use(source, whole, via)
+
+
+def _is_agents(source: Source, arguments: Node) -> bool:
+    """Whether it is the agent that gets the module, `twistlock.protect(module, "handler")`."""
+    call = arguments.parent
+    callee = "" if call is None else text_of(source, call.child_by_field_name("function"))
+    return "twistlock" in callee and callee.endswith(".protect")
+
+
+def _use(source: Source, whole: Node, via: str) -> Iterator[Export]:
+    """What the parent of `exports` or `module.exports` does with it."""
+    parent = whole.parent
+    if parent is None or parent.type in _READS:
+        return
+    if parent.type in ("member_expression", "subscript_expression"):
+        yield from _property_use(source, parent, whole, via)
+    elif parent.type == "assignment_expression" and parent.child_by_field_name("left") == whole:
+        yield _made(parent, None, via, parent.child_by_field_name("right"), is_whole=True)
+    elif parent.type == "arguments":
+        yield from _argument_use(source, parent, via)
+    elif not _is_chained(parent):
+        yield _made(parent, None, via, None)
+
+
+def _is_chained(parent: Node) -> bool:
+    """`x = exports = ...` and `return exports`: nothing is exported by that."""
+    return parent.type in ("return_statement", "expression_statement")
+
+
+def _property_use(source: Source, member: Node, whole: Node, via: str) -> Iterator[Export]:
+    if member.child_by_field_name("object") != whole:
+        yield _made(member, None, via, None)
+        return
+    key = _member(source, member, whole)
+    parent = member.parent
+    if parent is None:
+        return
+    writes = parent.type in ("assignment_expression", "augmented_assignment_expression")
+    if writes and parent.child_by_field_name("left") == member:
+        yield _made(parent, key, via, parent.child_by_field_name("right"))
+    elif _changes(source, parent):
+        yield _made(parent, key, via, None)
+
+
+def _changes(source: Source, parent: Node) -> bool:
+    """Whether what is done with a property, `delete` or an assignment of patterns, changes it."""
+    if parent.type == "unary_expression":
+        return text_of(source, parent).startswith("delete")
+    return parent.type in ("object_assignment_pattern", "array_pattern", "pair_pattern")
+
+
+def _argument_use(source: Source, arguments: Node, via: str) -> Iterator[Export]:
+    """The exports handed to a function; `Object.defineProperty` names what it changes."""
+    call = arguments.parent
+    if call is None:
+        return
+    given = arguments.named_children
+    if text_of(source, call.child_by_field_name("function")) == "Object.defineProperty" and len(given) == 3:
+        yield _made(call, string_value(source, given[1]), via, None)
+    else:
+        yield _made(call, None, via, None)
+
+
+def _member(source: Source, member: Node, whole: Node) -> str | None:
+    """The property that a member expression takes of `whole`, where its name is written down."""
+    if member.child_by_field_name("object") != whole:
+        return None
+    if member.type == "member_expression":
+        return text_of(source, member.child_by_field_name("property"))
+    if member.type == "subscript_expression":
+        return string_value(source, member.child_by_field_name("index"))
+    return None
+
+
+def _made(node: Node, key: str | None, via: str, value: Node | None, *, is_whole: bool = False) -> Export:
+    return Export(node, key, via, value, is_whole, _is_late(node), _is_statement(node))
+
+
+def _is_statement(node: Node) -> bool:
+    """Whether an assignment is a statement of the module's own, by itself or in a chain of assignments."""
+    current = node
+    while current.parent is not None and current.parent.type == "assignment_expression":
+        current = current.parent
+    parent = current.parent
+    return (
+        node.type == "assignment_expression"
+        and parent is not None
+        and parent.type == "expression_statement"
+        and parent.parent is not None
+        and parent.parent.type == "program"
+    )
+
+
+def _functions_around(node: Node) -> Iterator[Node]:
+    current = node.parent
+    while current is not None:
+        if current.type in FUNCTIONS:
+            yield current
+        current = current.parent
+
+
+def _is_late(node: Node) -> bool:
+    return any(not (is_called_at_once(one) or _is_callback(one)) for one in _functions_around(node))
+
+
+def _is_callback(function: Node) -> bool:
+    """Whether a function is given to a method such as `forEach`, which calls it before it returns."""
+    if any(child.type in ("async", "*") for child in function.children):
+        return False
+    arguments = function.parent
+    call = None if arguments is None or arguments.type != "arguments" else arguments.parent
+    if call is None or call.type != "call_expression":
+        return False
+    method = call.child_by_field_name("function")
+    name = None if method is None else method.child_by_field_name("property")
+    return name is not None and (name.text or b"").decode() in _AT_ONCE
+
+
+def _is_binding(node: Node) -> bool:
+    """Whether the identifier is a declaration's or a parameter's own name."""
+    parent = node.parent
+    if parent is None:
+        return False
+    if parent.type == "variable_declarator":
+        return parent.child_by_field_name("name") == node
+    return parent.type in ("formal_parameters", "function_declaration", "function_expression", "rest_pattern")
+
+
+def _is_shadowed(node: Node) -> bool:
+    """Whether a function around the node has a parameter or a variable of this name."""
+    name = node.text or b""
+    return any(name in _names_of(one) for one in _functions_around(node))
+
+
+@lru_cache(maxsize=4096)
+def _names_of(function: Node) -> frozenset[bytes]:
+    """`exports` and `module`, where the function binds them anew."""
+    found = set()
+    for field in ("parameters", "parameter"):
+        parameters = function.child_by_field_name(field)
+        if parameters is not None:
+            found |= {one.text or b"" for one in walk(parameters) if one.type == "identifier"}
+    body = function.child_by_field_name("body")
+    if body is not None:
+        for one in walk(body, lambda inner: inner.type not in FUNCTIONS):
+            if one.type in ("variable_declarator", "function_declaration", "class_declaration"):
+                bound = one.child_by_field_name("name")
+                found.add((bound.text or b"") if bound is not None else b"")
+    return frozenset(found & {b"exports", b"module"})

@@ -1,0 +1,187 @@
+"""JavaScript source files: their syntax tree, their places for insertions, names that are free in them.
+
+Decides nothing about handlers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from defender.edits.source import UTF8_BOM, Source, walk
+from defender.edits.splice import Splice
+from defender.errors import RewriteRefused
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+JAVASCRIPT = "tree_sitter_javascript"
+FUNCTIONS = frozenset(
+    {
+        "function_declaration",
+        "function_expression",
+        "arrow_function",
+        "generator_function",
+        "generator_function_declaration",
+        "method_definition",
+    }
+)
+_HASHBANG = re.compile(rb"#!.*")
+_SOURCE_MAP = re.compile(rb"//[#@] ?sourceMappingURL=[^\r\n]*[\r\n\s]*\Z")
+
+
+@lru_cache(maxsize=4)
+def parse(path: str, data: bytes, grammar: str = JAVASCRIPT) -> Source:
+    """The file as JavaScript source; an edit and its proof ask for the same one several times.
+
+    Raises RewriteRefused with the place of a syntax error, and for what is not UTF-8.
+    """
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RewriteRefused(f"the file is not UTF-8: {error.reason}", path=path) from error
+    source = Source(path, data, _ascii_of(data), grammar)
+    if source.root.has_error:
+        for node in walk(source.root, lambda node: node.has_error):
+            if node.is_error or node.is_missing:
+                line, column = source.position(node.start_byte)
+                raise RewriteRefused("syntax error", path=path, line=line, column=column)
+    return source
+
+
+def _ascii_of(data: bytes) -> bytes:
+    """Letters for all bytes beyond ASCII: they stand in names, strings, comments; some as blanks."""
+    text = b"\x20\x20\x20" + data[3:] if data.startswith(UTF8_BOM) else data
+    if text.isascii():
+        return text
+    # Blanks and line ends beyond ASCII (ECMA-262, 12.2 and 12.3) would else grow into names.
+    for blank in ("\u00a0", "\ufeff", "\u2028", "\u2029", "\u3000", "\u202f", "\u205f", "\u1680"):
+        encoded = blank.encode()
+        text = text.replace(encoded, b" " * len(encoded))
+    return re.sub(rb"[\x80-\xff]", b"x", text)
+
+
+def statements(source: Source) -> list[Node]:
+    """The module's statements; comments, a hashbang and empty statements left out."""
+    skipped = ("comment", "hash_bang_line", "empty_statement", "html_comment")
+    return [node for node in source.root.named_children if node.type not in skipped]
+
+
+def is_directive(node: Node) -> bool:
+    """Whether a statement is a string and nothing else, such as "use strict"."""
+    return (
+        node.type == "expression_statement"
+        and node.named_child_count > 0
+        and node.named_children[0].type == "string"
+    )
+
+
+def first_own(source: Source) -> Node | None:
+    """The first statement behind the directives."""
+    return next((node for node in statements(source) if not is_directive(node)), None)
+
+
+def text_of(source: Source, node: Node | None) -> str:
+    """The text at a node; an empty one for none."""
+    return "" if node is None else source.bytes_of(node).decode("utf-8", "replace")
+
+
+def in_module_scope(node: Node) -> bool:
+    """Whether a walk of what runs when the module is loaded enters the node: no function that is merely defined."""
+    return node.type not in FUNCTIONS or is_called_at_once(node)
+
+
+def is_called_at_once(function: Node) -> bool:
+    """Whether a function runs where it stands, `(() => {})()`, to its end: neither `async` nor a generator."""
+    if any(child.type in ("async", "*") for child in function.children):
+        return False
+    node = function
+    while node.parent is not None and node.parent.type == "parenthesized_expression":
+        node = node.parent
+    parent = node.parent
+    if parent is None:
+        return False
+    if parent.type == "call_expression" and parent.child_by_field_name("function") == node:
+        return True
+    return _is_method_called(parent, node)
+
+
+def _is_method_called(member: Node, node: Node) -> bool:
+    """`(function () {}).call(this)`, as CoffeeScript and TypeScript's namespaces write it."""
+    if member.type != "member_expression" or member.child_by_field_name("object") != node:
+        return False
+    call = member.parent
+    name = member.child_by_field_name("property")
+    return (
+        call is not None
+        and call.type == "call_expression"
+        and name is not None
+        and name.text in (b"call", b"apply")
+    )
+
+
+def free_name(data: bytes, wanted: str = "twistlock") -> str:
+    """`wanted`, or a name that occurs nowhere in the file."""
+    name, count = wanted, 1
+    while re.search(rf"\b{name}\b".encode(), data):
+        name = f"_{wanted}" if count == 1 else f"_{wanted}{count}"
+        count += 1
+    return name
+
+
+def quote_of(source: Source) -> str:
+    """The quote that the file's first string is written with."""
+    for statement in statements(source)[:20]:
+        for node in walk(statement):
+            if node.type == "string":
+                return source.bytes_of(node)[:1].decode("ascii")
+    return "'"
+
+
+def before(source: Source, first: Node | None, statement: str) -> Splice:
+    """A statement in front of the first one: on a line of its own, or, to keep the lines of a map, on the same."""
+    if first is None:
+        return at_end(source, statement)
+    start = first.start_byte
+    lead = source.data[source.line_start(start) : start].removeprefix(UTF8_BOM)
+    if lead.strip() or has_source_map(source.data):
+        return Splice.insert(start, f"{statement} ".encode())
+    return Splice.insert(start, statement.encode() + source.newline)
+
+
+def has_source_map(data: bytes) -> bool:
+    """Whether the file ends with a comment that names its source map."""
+    return _SOURCE_MAP.search(data, max(0, len(data) - 4096)) is not None or _has_inline_map(data)
+
+
+def _has_inline_map(data: bytes) -> bool:
+    at = data.rfind(b"sourceMappingURL=data:")
+    return at >= 0 and _SOURCE_MAP.search(data, max(0, at - 8)) is not None
+
+
+def at_end(source: Source, statement: str) -> Splice:
+    """A last statement; only a comment that names a source map stays behind it."""
+    data = source.data
+    at = max(data.rfind(b"//# sourceMappingURL="), data.rfind(b"//@ sourceMappingURL="))
+    if has_source_map(data) and at >= 0:
+        own_line = not data[source.line_start(at) : at].strip()
+        text = statement.encode() + source.newline
+        return Splice.insert(at, text if own_line else source.newline + text)
+    if not data.removeprefix(UTF8_BOM).strip() or data.endswith((b"\n", b"\r")):
+        return Splice.insert(len(data), statement.encode() + source.newline)
+    return Splice.insert(len(data), source.newline + statement.encode())
+
+
+def string_value(source: Source, node: Node | None) -> str | None:
+    """The value of a string literal without escapes."""
+    if node is None or node.type != "string":
+        return None
+    text = text_of(source, node)[1:-1]
+    return None if "\\" in text else text
+
+
+def own_functions(node: Node) -> Iterator[Node]:
+    """All nodes below that run when the module is loaded."""
+    return walk(node, in_module_scope)
