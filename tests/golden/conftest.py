@@ -5,26 +5,44 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from defender.archive import open_archive
 from defender.detect import detect
-from defender.plan import FileChange, Plan, file_changes
+from defender.plan import AddFile, FileChange, Plan, file_changes
 from defender.policy import Identity, default_policy, encode
 from defender.runtimes import REGISTRY, runtime
 from defender.runtimes.model import Request
 
 ROOT = Path(__file__).parents[2]
+# What stands in front of a JavaScript module's own first statement.
+HEAD = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:#![^\n]*)?(?:\s+|//[^\n]*|/\*[\s\S]*?\*/|(?:\"[^\"\n]*\"|'[^'\n]*')(?:;|(?=\r?\n))"
+    rb"|(?:var|const) twistlock = require[^\n]*|import twistlock from[^\n]*)*"
+)
+
+
+def _module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+interpreters = _module(Path(__file__).with_name("interpreters.py"))
 
 
 @dataclass(frozen=True)
@@ -55,8 +73,8 @@ class Case:
     @property
     def oldest(self) -> tuple[int, ...]:
         """The oldest interpreter that can load the case."""
-        floor = {"python": "3.6", "ruby": "2.7"}[self.family]
-        return tuple(int(part) for part in self.facts.get(self.family, floor).split("."))
+        version = self.facts.get(self.family, interpreters.OLDEST[self.family])
+        return tuple(int(part) for part in version.split("."))
 
     def plan(self, folder: Path | None = None) -> tuple[Plan, tuple[FileChange, ...]]:
         """What embedding does to the case's files, or to a copy of them."""
@@ -75,17 +93,40 @@ class Case:
         """The case's files in a new folder."""
         return Path(shutil.copytree(self.source, target))
 
+    @property
+    def written(self) -> dict[str, bytes]:
+        """The files that embedding writes, the agent's left out."""
+        return written(*self.embedded)
+
     def protect_to(self, target: Path, replaced: dict[str, bytes] | None = None) -> Path:
         """The protected files in a new folder, the agent not among them; `replaced` has other contents."""
-        plan, changes = self.embedded
+        return self._apply(self.copy_to(target), self.embedded, replaced or {})
+
+    def trace_to(self, target: Path) -> Path:
+        """The same with `globalThis.trace` being told first by each of the user's JavaScript files that it runs."""
         self.copy_to(target)
-        for drop in plan.dropped:
+        for path in target.rglob("*"):
+            if path.is_file() and path.suffix in (".js", ".mjs", ".cjs", ""):
+                name = path.relative_to(target).as_posix()
+                data = path.read_bytes()
+                head = HEAD.match(data)
+                at = head.end() if head else 0
+                path.write_bytes(data[:at] + f"globalThis.trace('{name}'); ".encode() + data[at:])
+        return self._apply(target, self.plan(target), {})
+
+    @staticmethod
+    def _apply(target: Path, plan: tuple[Plan, tuple[FileChange, ...]], replaced: dict[str, bytes]) -> Path:
+        for drop in plan[0].dropped:
             (target / drop.path).unlink()
-        for change in changes:
-            (target / change.path).write_bytes(change.after)
-        for name, data in (replaced or {}).items():
+        for name, data in (written(*plan) | replaced).items():
             (target / name).write_bytes(data)
         return target
+
+
+def written(plan: Plan, changes: Iterable[FileChange]) -> dict[str, bytes]:
+    """What a plan writes."""
+    new = {one.path: one.data for one in plan.added if isinstance(one, AddFile)}
+    return new | {change.path: change.after for change in changes}
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -116,53 +157,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(argument, found, ids=[f"{case.family}-{case.name}" for case in found])
 
 
-@cache
-def interpreters(family: str) -> dict[tuple[int, ...], str]:
-    """The interpreters of this machine that can load a family's cases, by version."""
-    return pythons() if family == "python" else rubies()
-
-
-def rubies() -> dict[tuple[int, ...], str]:
-    """The Ruby on PATH, which tests/system-packages asks for."""
-    path = shutil.which("ruby")
-    assert path is not None, "no ruby: tests/system-packages names what is missing"
-    major, minor = _output(path, "-e", "print RUBY_VERSION").split(".")[:2]
-    return {(int(major), int(minor)): path}
-
-
-def pythons() -> dict[tuple[int, ...], str]:
-    """Every Python 3.6 or later that this machine has on PATH or through pyenv, by version."""
-    candidates = [shutil.which(f"python3.{minor}") for minor in range(6, 20)]
-    if shutil.which("pyenv"):
-        names = _output("pyenv", "versions", "--bare").split()
-        prefixes = [_output("pyenv", "prefix", name).strip() for name in names]
-        candidates += [str(Path(prefix) / "bin" / "python3") for prefix in prefixes]
-    found = {sys.version_info[:2]: sys.executable}
-    for path in filter(None, candidates):
-        version = _output(path, "-c", "import sys; print('%d %d' % sys.version_info[:2])").split()
-        if len(version) == 2 and (int(version[0]), int(version[1])) >= (3, 6):
-            found.setdefault((int(version[0]), int(version[1])), path)
-    return dict(sorted(found.items()))
-
-
-def _output(*command: str) -> str:
-    """What a command prints; nothing when it fails, as a shim of an inactive version does."""
-    try:
-        run = subprocess.run(command, capture_output=True, text=True)
-    except OSError:
-        return ""
-    return run.stdout if run.returncode == 0 else ""
-
-
 @pytest.fixture(scope="session")
 def libraries(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The native core, compiled once a session by the project's own build script."""
-    path = ROOT / "agent" / "build.py"
-    spec = importlib.util.spec_from_file_location("agent_build", path)
-    assert spec is not None
-    assert spec.loader is not None
-    build = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(build)
+    build = _module(ROOT / "agent" / "build.py")
     return list(build.build(tmp_path_factory.mktemp("core")))
 
 
@@ -190,7 +188,9 @@ def probe() -> Callable[..., list[dict[str, Any]]]:
     environment = {**kept, "TW_POLICY": encode(identity, rule), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def run(interpreter: str, jobs: Sequence[dict[str, Any]], family: str = "python") -> list[dict[str, Any]]:
-        program = Path(__file__).with_name({"python": "probe.py", "ruby": "probe.rb"}[family])
+        program = Path(__file__).with_name(
+            {"python": "probe.py", "nodejs": "probe.js", "ruby": "probe.rb"}[family]
+        )
         done = subprocess.run(
             [interpreter, str(program)],
             input=json.dumps(list(jobs)),
@@ -215,19 +215,29 @@ def oldest_and_newest() -> Callable[[Case], list[str]]:
     """The oldest and the newest interpreter of this machine that can load a case."""
 
     def choose(case: Case) -> list[str]:
-        able = [path for version, path in interpreters(case.family).items() if version >= case.oldest]
+        able = [
+            path for version, path in interpreters.interpreters(case.family).items() if version >= case.oldest
+        ]
         return able if len(able) < 2 else [able[0], able[-1]]
 
     return choose
 
 
 def mutants(case: Case) -> Iterator[tuple[str, str, bytes]]:
-    """Each insertion taken out again, alone: what was, the file, its content."""
-    for change in case.embedded[1]:
+    """What was inserted taken out again, each insertion alone, and each edit: what it was, the file, its content."""
+    plan, changes = case.embedded
+    for change in changes:
         for index, splice in enumerate(change.splices):
             rest = [one for one in change.splices if one is not change.splices[index]]
             rule = next(edit.rule for edit in change.edits if splice in edit.splices)
             yield f"{rule} of {change.path} ({index})", change.path, _applied(change.before, rest)
+        for edit in change.edits:
+            if len(edit.splices) > 1:
+                rest = [one for one in change.splices if one not in edit.splices]
+                yield f"{edit.rule} of {change.path}", change.path, _applied(change.before, rest)
+    for new in plan.added:
+        if isinstance(new, AddFile) and b"twistlock.handler(" in new.data:
+            yield f"{new.rule} of {new.path}", new.path, new.data.replace(b"twistlock.handler(", b"(")
 
 
 def _applied(data: bytes, splices: Iterable[Any]) -> bytes:

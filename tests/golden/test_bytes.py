@@ -11,10 +11,13 @@ from defender.edits.splice import spans_after, without_spans
 from defender.errors import DefenderError
 from defender.manifest import changed_file
 
+# Edits that load the agent, and those that a second run finds nothing to say about.
+LOADING = ("python.import", "nodejs.require", "nodejs.import", "ruby.require")
+SILENT = ("nodejs.package-files",)
+
 
 def test_edited_files_are_the_golden_ones(case: Any) -> None:
-    _, changes = case.embedded
-    assert {change.path: change.after for change in changes} == case.expected
+    assert case.written == case.expected
 
 
 def test_plan_is_the_expected_one(case: Any) -> None:
@@ -35,11 +38,27 @@ def test_only_insertions(case: Any) -> None:
 def test_second_run_changes_nothing(case: Any, tmp_path: Path) -> None:
     protected = case.protect_to(tmp_path / "protected")
     plan, changes = case.plan(protected)
-    assert (plan.edits, plan.dropped, changes) == ((), (), ())
+    assert (plan.edits, plan.dropped, plan.added, changes) == ((), (), (), ())
     skipped = {(one.path, one.rule) for one in plan.skipped}
     for edit in case.embedded[0].edits:
-        rule = edit.rule if edit.rule in ("python.import", "ruby.require") else f"{case.family}.wrap"
+        if edit.rule in SILENT:
+            continue
+        rule = edit.rule if edit.rule in LOADING else f"{case.family}.wrap"
         assert (edit.path, rule) in skipped
+
+
+def test_a_moved_file_is_as_it_was(case: Any) -> None:
+    for drop in case.embedded[0].dropped:
+        if drop.rule == "nodejs.facade":
+            assert (case.source / drop.path).read_bytes() in case.written.values()
+
+
+def test_a_source_map_stays_last_and_true(case: Any) -> None:
+    for change in case.embedded[1]:
+        last = change.before.rstrip().rpartition(b"\n")[2]
+        if case.family == "nodejs" and b"sourceMappingURL=" in last:
+            assert change.after.rstrip().endswith(last[last.index(b"//") :])
+            assert b"\n" not in change.splices[0].data
 
 
 def test_line_ends_are_kept(case: Any) -> None:
@@ -71,6 +90,7 @@ def test_every_case_says_what_it_is(any_case: Any) -> None:
         "handlers",
         "runtime",
         "python",
+        "nodejs",
         "ruby",
         "refused",
         "rules",

@@ -1,22 +1,27 @@
 'use strict';
-/* Loads one function as Lambda's runtime client does and tells what happened; run by each Node.js of the tests.
- *
- * Reads a job from stdin: `root` (the task root), `handlers`, `events` (pairs of handler and event). Writes an object to the file `out`:
- * `error` (why loading failed), `early` (what user modules traced before the agent had started), `status` (the agent's),
- * `wrapped` (for each handler, whether the platform gets the wrapper), `exports` (of each handler's module, before and
- * after the events), `handlers` (what they look like), `answers`. */
+/* Loads functions as Lambda's runtime client does and tells what happened; the Node.js twin of probe.py, with the same jobs
+ * and the same answers, and each job in a process of its own. Beside them: `exports` (of each handler's module, before and
+ * after the events) and `handlers` (what they look like). `early` and `files` hold what calls `trace`: see Case.trace_to. */
+const { spawn } = require('child_process');
 const fs = require('fs');
+const os = require('os');
 const path = require('path');
 const Module = require('module');
 const { PassThrough } = require('stream');
 
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
-const job = JSON.parse(fs.readFileSync(0, 'utf8'));
+const out = process.argv[2];
+const job = out ? JSON.parse(fs.readFileSync(0, 'utf8')) : { root: '' };
 const agentFile = path.join(job.root, 'twistlock', 'index.js');
 const importModule = new Function('url', 'return import(url)');
-let early = null;
+const early = [];
+const files = {};
+let isLoaded = false;
 
-globalThis.trace = [];
+globalThis.trace = (name) => {
+  files[name] = (files[name] || 0) + 1;
+  if (!isLoaded) early.push([name, 1]);
+};
 globalThis.awslambda = {
   streamifyResponse(handler) {
     handler[STREAMING] = 'response';
@@ -28,7 +33,7 @@ const load = Module._extensions['.js'];
 Module._extensions['.js'] = function (module, filename) {
   // Once it is loaded, the core is active.
   load(module, filename);
-  if (filename === agentFile) early = early || globalThis.trace.slice();
+  if (filename === agentFile) isLoaded = true;
 };
 
 function hasTypeModule(folder) {
@@ -113,8 +118,8 @@ function call(handler, event) {
   });
 }
 
-async function main() {
-  const result = { error: null, wrapped: {}, handlers: {}, exports: {}, answers: [] };
+async function run() {
+  const result = { error: null, early, files, wrapped: {}, handlers: {}, exports: {}, answers: [] };
   const modules = {};
   const handlers = {};
   try {
@@ -127,9 +132,8 @@ async function main() {
     result.error = `${error.name}: ${error.message}`;
   }
   const agent = (require.cache[agentFile] || {}).exports || {};
-  result.status = agent.status;
-  result.reason = agent.reason;
-  result.early = early === null ? globalThis.trace : early;
+  result.status = agent.status || null;
+  result.reason = agent.reason || null;
   if (!result.error) {
     for (const [name, handler] of Object.entries(handlers)) {
       result.wrapped[name] = Boolean(agent.isProtected && agent.isProtected(handler));
@@ -139,11 +143,41 @@ async function main() {
     for (const [name, event] of job.events) result.answers.push(await call(handlers[name], event));
     for (const [name, [module, file]] of Object.entries(modules)) result.exports[path.relative(job.root, name)].push(await exportsOf(module, file));
   }
-  fs.writeFileSync(job.out, JSON.stringify(result));
-  process.exit(0);
+  return result;
 }
 
-main().catch((error) => {
-  fs.writeFileSync(job.out, JSON.stringify({ error: `probe: ${error.stack}` }));
-  process.exit(1);
-});
+// One process for each job, two at a time.
+async function every(jobs, folder) {
+  const results = [];
+  const queue = jobs.map((one, index) => [one, index]);
+  const work = async () => {
+    for (let next = queue.shift(); next; next = queue.shift()) results[next[1]] = await inOwnProcess(next[0], path.join(folder, `${next[1]}.json`));
+  };
+  await Promise.all([work(), work()]);
+  return results;
+}
+
+function inOwnProcess(one, file) {
+  return new Promise((resolve) => {
+    const options = { cwd: one.root, env: { ...process.env, LAMBDA_TASK_ROOT: one.root }, stdio: ['pipe', 'ignore', 'pipe'], timeout: 60000 };
+    const child = spawn(process.execPath, [__filename, file], options);
+    let errors = '';
+    child.stderr.on('data', (chunk) => { errors += chunk; });
+    child.on('close', () => resolve(fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : { probe: errors }));
+    child.stdin.end(JSON.stringify(one));
+  });
+}
+
+async function main() {
+  if (out) {
+    const result = await run().catch((error) => ({ probe: error.stack }));
+    fs.writeFileSync(out, JSON.stringify(result));
+    process.exit(0);
+  }
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'probe-'));
+  const results = await every(JSON.parse(fs.readFileSync(0, 'utf8')), folder);
+  (fs.rmSync || fs.rmdirSync)(folder, { recursive: true });
+  console.log(JSON.stringify(results));
+}
+
+main();

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,37 @@ from typing import Any
 import pytest
 
 from defender.policy import Effect, Identity, default_policy, encode, with_effect
+from defender.resources import bundle_path, template
 
+NODES = Path(__file__).parents[2] / "build" / "node"
 Run = Callable[..., Any]
 
 
-@pytest.fixture(params=[14, 24])
-def node(request: pytest.FixtureRequest, nodes: dict[int, Path]) -> Path:
-    return nodes[request.param]
+@pytest.fixture(params=["14", "24"])
+def node(request: pytest.FixtureRequest) -> Path:
+    """The oldest and the newest Node.js of the tests, as tests/node-versions installs them."""
+    return next(NODES.glob(f"{request.param}.*/bin/node"))
+
+
+@pytest.fixture(scope="session")
+def policy() -> str:
+    """TW_POLICY of the built-in rule."""
+    identity = Identity(function="golden", region="us-east-1", provider="aws", account=None)
+    return encode(identity, default_policy().rules[0])
+
+
+@pytest.fixture(scope="session")
+def add_agent() -> Callable[..., Path]:
+    """A function that puts the bundle into a task root, as embedding does."""
+
+    def add(task_root: Path, on_failure: str = "open") -> Path:
+        with zipfile.ZipFile(bundle_path("nodejs")) as bundle:
+            bundle.extractall(task_root)
+        settings = template("nodejs", "settings.js.j2", on_failure=on_failure)
+        (task_root / "twistlock" / "_settings.js").write_text(settings)
+        return task_root
+
+    return add
 
 
 @pytest.fixture
