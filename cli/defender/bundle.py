@@ -28,7 +28,11 @@ _CUSTOMERS = {
     "ruby": frozenset({f"{FOLDER}/twistlock.rb"}),
 }
 # The kinds of handlers that the manual's entry points are for.
-_CUSTOMERS_SHAPES = {"python": ("sync", "callable"), "nodejs": ("sync", "async"), "ruby": ("sync", "callable")}
+_CUSTOMERS_SHAPES = {
+    "python": ("sync", "callable"),
+    "nodejs": ("sync", "async"),
+    "ruby": ("sync", "callable"),
+}
 # Our own bundle's settings, written at embed in the shim's language.
 _SETTINGS = {"python": "_settings.py", "nodejs": "_settings.js", "ruby": "_settings.rb"}
 _NATIVE = (".so", ".node", ".dll")

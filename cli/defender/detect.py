@@ -16,8 +16,6 @@ from defender.runtimes.model import Detection, Function, Request
 
 _BUILD_TOOLS = {"AWS::Serverless::Function": "sam", "AWS::Lambda::Function": "cloudformation"}
 _TELLTALES = {
-    "nodejs": (".js", ".mjs", ".cjs", ".ts"),
-    "ruby": (".rb",),
     "java": (".java", ".class", ".kt", ".jar"),
     "dotnet": (".cs", ".csproj", ".deps.json"),
 }

@@ -6,7 +6,6 @@ against each other before the first output is written.
 
 from __future__ import annotations
 
-import difflib
 import posixpath
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -34,6 +33,7 @@ from defender.archive import (
 )
 from defender.bundle import Bundle
 from defender.detect import detect
+from defender.edits.diff import unified_diff
 from defender.iac import Declared
 from defender.iac.packaging import packaging_edits
 from defender.manifest import Handler, Manifest, OtherFile, ProtectedFunction
@@ -237,20 +237,10 @@ def _function_report(protection: Protection) -> FunctionReport:
 def _edit_reports(files: Iterable[FileChange]) -> Iterator[ChangeReport]:
     """One entry for each edit; the file's diff stands with its first."""
     for change in files:
-        diff = _diff(change)
+        diff = unified_diff(change.path, change.before, change.splices)
         for edit in change.edits:
             yield ChangeReport(edit.path, edit.rule, edit.why, diff)
             diff = ""
-
-
-def _diff(change: FileChange) -> str:
-    before, after = (
-        data.decode("utf-8", "replace").splitlines(keepends=True) for data in (change.before, change.after)
-    )
-    lines = difflib.unified_diff(before, after, f"a/{change.path}", f"b/{change.path}")
-    return "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
-    )
 
 
 def _other_reports(plan: Plan) -> Iterator[ChangeReport]:

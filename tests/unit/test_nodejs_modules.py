@@ -34,7 +34,8 @@ ORDER = [
     (["index.cjs"], HERE, "index.cjs", Format.COMMONJS),
     (["index.ts"], "", "index.ts", Format.TYPESCRIPT),
     (["index.mts"], HERE, "index.mts", Format.TYPESCRIPT),
-    (["index/index.js", "index.js"], "", "index/index.js", Format.COMMONJS),
+    (["index/index.js", "index.js"], "", "index.js", Format.COMMONJS),
+    (["index/index.js", "index.mjs"], "", "index/index.js", Format.COMMONJS),
     (["index/other.js", "index.js"], "", "index.js", Format.COMMONJS),
     (["index.json"], "", None, None),
 ]

@@ -78,8 +78,9 @@ def take_out(data: bytes, insertions: Sequence[bytes], path: str) -> bytes:
     certain which bytes are ours. Raises RewriteRefused otherwise.
     """
     spans: list[tuple[int, int]] = []
-    for wanted, count in Counter(insertions).items():
-        found = _occurrences(data, wanted)
+    # The longest first: what stands inside of one that was found is a part of it.
+    for wanted, count in sorted(Counter(insertions).items(), key=lambda item: -len(item[0])):
+        found = [one for one in _occurrences(data, wanted) if not _is_within(one, spans)]
         if len(found) != count:
             raise RewriteRefused(
                 f"the file was edited after embedding, and what was inserted ({_shown(wanted)}) now "
@@ -92,6 +93,10 @@ def take_out(data: bytes, insertions: Sequence[bytes], path: str) -> bytes:
     if any(left[1] > right[0] for left, right in pairwise(spans)):
         raise RewriteRefused("what was inserted can't be told apart any more", path=path)
     return without_spans(data, spans)
+
+
+def _is_within(span: tuple[int, int], spans: Iterable[tuple[int, int]]) -> bool:
+    return any(start <= span[0] and span[1] <= end for start, end in spans)
 
 
 def _occurrences(data: bytes, wanted: bytes) -> list[tuple[int, int]]:

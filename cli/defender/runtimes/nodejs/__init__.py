@@ -39,6 +39,7 @@ def plan(archive: Archive, found: Detection) -> Plan:
     for function in found.functions:
         _refuse_runtime(function)
         module = _module(archive, function)
+        _refuse_hidden(archive, module)
         files.setdefault(module.path, {})[module.export] = module
     result = Plan()
     for modules in files.values():
@@ -55,7 +56,8 @@ def _wrap(archive: Archive, modules: list[Module]) -> Plan:
         raise _typescript(first)
     if first.format is Format.COMMONJS:
         return large.wrap(data, modules) if large.is_large(data) else commonjs.wrap(data, modules)
-    in_place = None if large.is_large(data) else esm.wrap(data, modules, JAVASCRIPT)
+    is_listed = large.is_large(data) and large.exported(data) >= {module.keys[0] for module in modules}
+    in_place = None if is_listed else esm.wrap(data, modules, JAVASCRIPT)
     return in_place or facade.build(archive, modules, JAVASCRIPT)
 
 
@@ -96,6 +98,16 @@ def _module(archive: Archive, function: Function) -> Module:
     if module is None:
         raise DetectionError(f"no file for handler {function.handler!r}", path=function.task_root)
     return module
+
+
+def _refuse_hidden(archive: Archive, module: Module) -> None:
+    hiding = next((name for name in module.hiding if name in archive.members), None)
+    if hiding is not None:
+        raise RewriteRefused(
+            "require('./twistlock') would load this file and not the agent",
+            path=hiding,
+            hint="rename the file",
+        )
 
 
 def _refuse_runtime(function: Function) -> None:

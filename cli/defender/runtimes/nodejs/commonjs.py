@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from defender.edits.source import Source, walk
+from defender.edits.source import Source
 from defender.errors import DetectionError, RewriteRefused
 from defender.plan import Edit, Plan, Skipped
 from defender.resources import template
@@ -23,13 +23,13 @@ from defender.runtimes.nodejs import values
 from defender.runtimes.nodejs.exporting import Export, exports
 from defender.runtimes.nodejs.modules import Module
 from defender.runtimes.nodejs.source import (
-    FUNCTIONS,
     at_end,
     before,
     first_own,
     free_name,
     parse,
     quote_of,
+    refuse_unreachable,
     statements,
     string_value,
     text_of,
@@ -58,7 +58,7 @@ def wrap(data: bytes, modules: Iterable[Module]) -> Plan:
     plan = Plan()
     for module in modules:
         source = parse(module.path, data)
-        _refuse(source)
+        refuse_unreachable(source)
         plan = plan.plus(_required_first(source, module))
         agent = (agents(source, module) or (free_name(data),))[0]
         plan = plan.plus(_wrap_one(source, module, agent))
@@ -68,7 +68,7 @@ def wrap(data: bytes, modules: Iterable[Module]) -> Plan:
 def problem(data: bytes, module: Module) -> str | None:
     """What the file lacks for the handler to run inside the agent; raises RewriteRefused for unknown forms."""
     source = parse(module.path, data)
-    _refuse(source)
+    refuse_unreachable(source)
     if not _is_required_first(source, module):
         return "the agent is not the first thing that is loaded"
     return None if _is_wrapped(source, module) else f"{module.export} is not wrapped"
@@ -153,7 +153,7 @@ def form(source: Source, module: Module) -> Form:
     key = module.keys[0]
     found = [one for one in exports(source) if one.key in (key, None)]
     for one in found:
-        if one.is_late and (one.key == key or one.is_whole):
+        if one.is_late and one.is_write:
             line, column = source.position(one.node.start_byte)
             raise RewriteRefused(
                 f"{module.export!r} may be exported later, by a function, and not when the module is loaded",
@@ -254,44 +254,6 @@ def _is_wrapped(source: Source, module: Module) -> bool:
         elif not re.fullmatch(rf"{agent}\.protect\(module,\"[^\"]*\"\)", text):
             return False
     return False
-
-
-def _refuse(source: Source) -> None:
-    """Raise RewriteRefused for what would keep statements at the end from running, or mean another module."""
-    for statement in statements(source):
-        if statement.type in ("import_statement", "export_statement"):
-            raise _refusal(
-                source,
-                statement,
-                "the file is written as an ES module, but would be loaded as CommonJS",
-                'embed the built package, or say "type": "module" in package.json',
-            )
-    for node in walk(source.root, lambda node: node.type not in FUNCTIONS):
-        if node.type == "return_statement":
-            raise _refusal(
-                source, node, "a return at the top level would skip the wrapping", "put it into a function"
-            )
-        bound = node.child_by_field_name("name") if node.type in _DECLARATIONS else None
-        if bound is not None and bound.text in (b"require", b"module") and _is_of_module(node):
-            raise _refusal(
-                source, bound, f"the file has a {text_of(source, bound)!r} of its own", "rename it"
-            )
-
-
-_DECLARATIONS = ("variable_declarator", "function_declaration")
-
-
-def _is_of_module(node: Node) -> bool:
-    """Whether a declaration binds its name in the whole module."""
-    declaration = node if node.type == "function_declaration" else node.parent
-    if declaration is None or declaration.parent is None:
-        return False
-    return declaration.type == "variable_declaration" or declaration.parent.type == "program"
-
-
-def _refusal(source: Source, node: Node, message: str, hint: str) -> RewriteRefused:
-    line, column = source.position(node.start_byte)
-    return RewriteRefused(message, path=source.path, line=line, column=column, hint=hint)
 
 
 def _prove(module: Module, after: bytes) -> None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 
+_MARK = "twistlock"
 _DECLARED_BY_DEFAULT = ("function_expression", "generator_function", "class")
 
 
@@ -150,7 +151,8 @@ def _around(found: Binding, call: str) -> tuple[Splice, Splice]:
     hint = f', "{found.named}"' if found.named and values.is_anonymous(value) else ""
     # What was a declaration needed no semicolon.
     end = ";" if found.named == "default" and value.type in _DECLARED_BY_DEFAULT else ""
-    close = f"{hint}){end}"
+    # The comment tells our bracket from others when it is taken out of a file that was edited since.
+    close = f"{hint} /* {_MARK} */){end}"
     return Splice.insert(value.start_byte, f"{call}(".encode()), Splice.insert(value.end_byte, close.encode())
 
 

@@ -17,7 +17,10 @@ from defender.runtimes.nodejs.source import FUNCTIONS, is_called_at_once, string
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+_DEFINING = ("__defineGetter__", "__defineSetter__", "__proto__")
+_WRITES = ("assignment_expression", "augmented_assignment_expression", "unary_expression")
 # What calls its callback before it returns.
+_OWN = (b"exports", b"module")
 _AT_ONCE = frozenset({"forEach", "map", "reduce", "filter", "some", "every", "flatMap"})
 _READS = frozenset({"unary_expression", "binary_expression", "parenthesized_expression", "if_statement"})
 
@@ -27,7 +30,9 @@ class Export:
     """One place that exports: `key` None for the whole of `module.exports` or a name that is computed.
 
     `value` is what is exported where the source shows it. `via` is what is written to: `exports` or
-    `module.exports`. `is_late`: in a function that is merely defined when the module is loaded.
+    `module.exports`, `this` or another variable (`alias`). `is_late`: in a function that is merely
+    defined when the module is loaded.
+    `is_write`: exported right there, and not by what the exports are handed to.
     """
 
     node: Node
@@ -37,17 +42,45 @@ class Export:
     is_whole: bool = False
     is_late: bool = False
     is_statement: bool = False
+    is_write: bool = False
 
 
 @lru_cache(maxsize=4)
 def exports(source: Source) -> tuple[Export, ...]:
     """All places that export something, or hand the exports to other code, in source order."""
-    return tuple(
-        found
-        for node in walk(source.root)
-        if node.type == "identifier" and node.text in (b"exports", b"module")
-        for found in _export(source, node)
-    )
+    names = [node for node in walk(source.root) if node.type in ("identifier", "this")]
+    found = [one for node in names if node.text in _OWN for one in _export(source, node)]
+    found += [
+        one for node in names if node.type == "this" and _is_modules(node) for one in _writes(source, node)
+    ]
+    aliases = {name for one in found for name in _aliases(one)}
+    for node in names:
+        if node.text in aliases and not _is_binding(node) and not _is_shadowed(node):
+            found += _use(source, node, "alias")
+    return tuple(sorted(found, key=lambda one: one.node.start_byte))
+
+
+def _aliases(found: Export) -> Iterator[bytes]:
+    """The variable that an export is also known by: `const self = module.exports`, `var app = exports = {}`."""
+    node: Node | None = found.node
+    while node is not None and node.type == "assignment_expression":
+        node = node.parent
+    if node is not None and node.type == "variable_declarator":
+        name = node.child_by_field_name("name")
+        if name is not None and name.type == "identifier" and name.text not in _OWN and name.text is not None:
+            yield name.text
+
+
+def _is_modules(this: Node) -> bool:
+    """Whether `this` is the module's own, which is its exports: no function but an arrow is around it."""
+    return all(one.type == "arrow_function" for one in _functions_around(this))
+
+
+def _writes(source: Source, this: Node) -> Iterator[Export]:
+    """The properties of `this` that are assigned; what else is done with it exports nothing by itself."""
+    parent = this.parent
+    if parent is not None and parent.type in ("member_expression", "subscript_expression"):
+        yield from _property_use(source, parent, this, "this")
 
 
 def _export(source: Source, node: Node) -> Iterator[Export]:
@@ -103,6 +136,8 @@ def _property_use(source: Source, member: Node, whole: Node, via: str) -> Iterat
     writes = parent.type in ("assignment_expression", "augmented_assignment_expression")
     if writes and parent.child_by_field_name("left") == member:
         yield _made(parent, key, via, parent.child_by_field_name("right"))
+    elif key in _DEFINING:
+        yield _made(parent, None, via, None)
     elif _changes(source, parent):
         yield _made(parent, key, via, None)
 
@@ -138,7 +173,16 @@ def _member(source: Source, member: Node, whole: Node) -> str | None:
 
 
 def _made(node: Node, key: str | None, via: str, value: Node | None, *, is_whole: bool = False) -> Export:
-    return Export(node, key, via, value, is_whole, _is_late(node), _is_statement(node))
+    is_write = is_whole or node.type in _WRITES or _is_objects(node)
+    return Export(node, key, via, value, is_whole, _is_late(node), _is_statement(node), is_write)
+
+
+def _is_objects(call: Node) -> bool:
+    """Whether a function of `Object` or `Reflect` gets the exports, those first that change them."""
+    callee = call.child_by_field_name("function") if call.type == "call_expression" else None
+    return callee is not None and (callee.text or b"").startswith(
+        (b"Object.assign", b"Object.define", b"Reflect.")
+    )
 
 
 def _is_statement(node: Node) -> bool:
@@ -199,7 +243,7 @@ def _is_shadowed(node: Node) -> bool:
 
 @lru_cache(maxsize=4096)
 def _names_of(function: Node) -> frozenset[bytes]:
-    """`exports` and `module`, where the function binds them anew."""
+    """The variables that a function binds anew, less those of blocks in it."""
     found = set()
     for field in ("parameters", "parameter"):
         parameters = function.child_by_field_name(field)
@@ -211,4 +255,4 @@ def _names_of(function: Node) -> frozenset[bytes]:
             if one.type in ("variable_declarator", "function_declaration", "class_declaration"):
                 bound = one.child_by_field_name("name")
                 found.add((bound.text or b"") if bound is not None else b"")
-    return frozenset(found & {b"exports", b"module"})
+    return frozenset(found)

@@ -38,8 +38,11 @@ def build(archive: Archive, modules: Sequence[Module], grammar: str) -> Plan:
     path, data = modules[0].path, archive.read(modules[0].path)
     for module in modules:
         _refuse_nested(module)
-    if large.is_large(data):
-        has_default = large.refuse_unexported(data, modules)
+    listed = large.exported(data) if large.is_large(data) else frozenset()
+    if listed >= {module.keys[0] for module in modules}:
+        if large.has_own_address(data):
+            raise _moving(path)
+        has_default = "default" in listed
     else:
         source = parse(path, data, grammar)
         for module in modules:
@@ -114,13 +117,17 @@ def _refuse_own_address(source: Source) -> None:
         compared = node.type == "binary_expression" and b"import.meta" in source.bytes_of(node)
         if compared or text in ("import.meta.filename", "import.meta.main"):
             line, column = source.position(node.start_byte)
-            raise RewriteRefused(
-                "the module has to move, and its code depends on its own file name",
-                path=source.path,
-                line=line,
-                column=column,
-                hint="export the handler by a function or constant of this file's own",
-            )
+            raise _moving(source.path, line, column)
+
+
+def _moving(path: str, line: int | None = None, column: int | None = None) -> RewriteRefused:
+    return RewriteRefused(
+        "the module has to move, and its code depends on its own file name",
+        path=path,
+        line=line,
+        column=column,
+        hint="export the handler by a function or constant of this file's own",
+    )
 
 
 def _refuse_cycles(archive: Archive, path: str) -> None:

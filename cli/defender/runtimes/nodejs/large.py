@@ -17,6 +17,7 @@ from defender.errors import DetectionError, RewriteRefused
 from defender.plan import Edit, Plan, Skipped
 from defender.resources import template
 from defender.runtimes.nodejs.modules import Module
+from defender.runtimes.nodejs.source import parse, refuse_unreachable, source_map
 
 _LARGE = 1 << 19
 # Hashbang, blanks, comments and directives, as far as they reach.
@@ -27,8 +28,8 @@ _HEAD = re.compile(
 _EXPORTS = re.compile(rb"\b(?:module\.)?exports\b|\bexport\b")
 _RETURN = re.compile(rb"^return\b", re.M)
 _ES_MODULE = re.compile(rb"^(?:import|export)\b[ \t{*\"'](?!\()", re.M)
-_SOURCE_MAP = re.compile(rb"//[#@] ?sourceMappingURL=[^\r\n]*\s*\Z")
-_LIST = re.compile(rb"(?:^|[;}\s])export\s*\{([^{}]*)\}")
+# Bundlers write the list of exports last: elsewhere it may be the text of a string.
+_LIST = re.compile(rb"(?:^[ \t]*|[;}]\s*)export\s*\{([^{}]*)\}\s*;?\s*(?://[^\r\n]*\s*)*\Z", re.M)
 _OWN_ADDRESS = re.compile(
     rb"import\.meta\.(?:filename|main)\b|[=!]==?\s*import\.meta|import\.meta\.url\s*[=!]==?"
 )
@@ -58,12 +59,8 @@ def problem(data: bytes, module: Module) -> str | None:
     if agent is None:
         return "the agent is not the first thing that is loaded"
     wanted = template("nodejs", "protect.js.j2", agent=agent, export=json.dumps(module.export))
-    rest = (
-        _SOURCE_MAP.sub(b"", data[-_TAIL:])
-        if _SOURCE_MAP.search(data, max(0, len(data) - _TAIL))
-        else data[-_TAIL:]
-    )
-    for line in reversed(rest.rstrip().split(b"\n")):
+    end = source_map(data) or len(data)
+    for line in reversed(data[max(0, end - _TAIL) : end].rstrip().split(b"\n")):
         text = line.strip().decode("utf-8", "replace").removeprefix(";")
         if text == wanted:
             return None
@@ -72,27 +69,17 @@ def problem(data: bytes, module: Module) -> str | None:
     return f"{module.export} is not wrapped"
 
 
-def refuse_unexported(data: bytes, modules: Iterable[Module]) -> bool:
-    """Whether an ES module has a default export, by its lists, which bundlers write at the end.
+def exported(data: bytes) -> frozenset[str]:
+    """The names in the list that ends an ES module, as bundlers write it; none where the module ends otherwise."""
+    end = source_map(data) or len(data)
+    match = _LIST.search(data[:end], max(0, end - _TAIL))
+    listed = match[1].split(b",") if match else []
+    return frozenset(one.split(b" as ")[-1].strip().decode("utf-8", "replace") for one in listed)
 
-    Raises DetectionError where a handler is in none, RewriteRefused where the code depends on its file name.
-    """
-    names: set[str] = set()
-    for match in _LIST.finditer(data):
-        for one in match[1].split(b","):
-            names.add(one.split(b" as ")[-1].strip().decode("utf-8", "replace"))
-    for module in modules:
-        if module.keys[0] not in names:
-            raise DetectionError(
-                f"no list of exports has {module.keys[0]!r}",
-                path=module.path,
-                hint="name the handler with --handler file.export",
-            )
-        if _OWN_ADDRESS.search(data):
-            raise RewriteRefused(
-                "the module has to move, and its code depends on its own file name", path=module.path
-            )
-    return "default" in names
+
+def has_own_address(data: bytes) -> bool:
+    """Whether an ES module's code depends on its own file name, or may do so."""
+    return _OWN_ADDRESS.search(data) is not None
 
 
 def _wrap_one(data: bytes, module: Module) -> Plan:
@@ -130,7 +117,7 @@ def _start(data: bytes) -> int:
 def _first(data: bytes, text: str) -> Splice:
     at = _start(data)
     lead = data[data.rfind(b"\n", 0, at) + 1 : at].removeprefix(UTF8_BOM)
-    if lead.strip() or _SOURCE_MAP.search(data, max(0, len(data) - _TAIL)):
+    if lead.strip() or source_map(data) is not None:
         return Splice.insert(at, f"{text} ".encode())
     return Splice.insert(at, text.encode() + _newline(data))
 
@@ -138,8 +125,8 @@ def _first(data: bytes, text: str) -> Splice:
 def _last(data: bytes, text: str) -> Splice:
     """Behind all else but the name of a source map; the semicolon ends a statement that has none."""
     newline = _newline(data)
-    found = _SOURCE_MAP.search(data, max(0, len(data) - _TAIL))
-    at = len(data) if found is None else found.start()
+    found = source_map(data)
+    at = len(data) if found is None else found
     line = f";{text}".encode()
     if found is not None or data.endswith(b"\n"):
         lead = b"" if data[at - 1 : at] == b"\n" else newline
@@ -169,14 +156,9 @@ def _refuse(data: bytes, module: Module) -> None:
             path=module.path,
             hint="name the handler with --handler file.export",
         )
-    for pattern, message in (
-        (_RETURN, "a return at the top level would skip the wrapping"),
-        (_ES_MODULE, "the file is written as an ES module, but would be loaded as CommonJS"),
-    ):
-        match = pattern.search(data)
-        if match is not None:
-            line = data.count(b"\n", 0, match.start()) + 1
-            raise RewriteRefused(message, path=module.path, line=line, column=1)
+    # Such a line may also be the text of a string: only then is it worth the seconds that parsing takes.
+    if _RETURN.search(data) or _ES_MODULE.search(data):
+        refuse_unreachable(parse(module.path, data))
 
 
 def _prove(module: Module, after: bytes) -> None:

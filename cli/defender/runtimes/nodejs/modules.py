@@ -43,6 +43,11 @@ class Module:
         """The export's name, and the names of properties that lead on from there."""
         return tuple(self.export.split("."))
 
+    @property
+    def hiding(self) -> tuple[str, ...]:
+        """Files that `require` would find before the agent's folder."""
+        return tuple(self._folder + ending for ending in (".js", ".json", ".node", ".ts"))
+
     def agent(self, file: str = "") -> str:
         """The agent as `require` or `import` finds it from this file."""
         folder = posixpath.join(self.task_root, "twistlock", file) if file else self._folder
@@ -81,7 +86,8 @@ def _deployed(archive: Archive, base: str) -> tuple[str, Format] | None:
     if _is_file(archive, base):
         return base, Format.COMMONJS
     if _is_folder(archive, base):
-        inside = _main(archive, base)
+        # The client sees that the name exists and requires it: Node.js tries the endings before the folder.
+        inside = f"{base}.js" if _is_file(archive, f"{base}.js") else _main(archive, base)
         if inside is not None:
             return inside, _format(archive, inside)
     is_module = _is_type_module(archive, base)

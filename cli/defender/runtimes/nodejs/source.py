@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from defender.edits.source import UTF8_BOM, Source, walk
+from defender.edits.source import UTF8_BOM, Source, masked, walk
 from defender.edits.splice import Splice
 from defender.errors import RewriteRefused
 
@@ -29,7 +29,8 @@ FUNCTIONS = frozenset(
     }
 )
 _HASHBANG = re.compile(rb"#!.*")
-_SOURCE_MAP = re.compile(rb"//[#@] ?sourceMappingURL=[^\r\n]*[\r\n\s]*\Z")
+# No quote stands in it: the text of a string that ends the file is none.
+_SOURCE_MAP = re.compile(rb"//[#@] ?sourceMappingURL=[^\s'\"`]*\s*\Z")
 
 
 @lru_cache(maxsize=4)
@@ -38,11 +39,7 @@ def parse(path: str, data: bytes, grammar: str = JAVASCRIPT) -> Source:
 
     Raises RewriteRefused with the place of a syntax error, and for what is not UTF-8.
     """
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise RewriteRefused(f"the file is not UTF-8: {error.reason}", path=path) from error
-    source = Source(path, data, _ascii_of(data), grammar)
+    source = Source(path, data, _blanked(path, data), grammar)
     if source.root.has_error:
         for node in walk(source.root, lambda node: node.has_error):
             if node.is_error or node.is_missing:
@@ -51,16 +48,15 @@ def parse(path: str, data: bytes, grammar: str = JAVASCRIPT) -> Source:
     return source
 
 
-def _ascii_of(data: bytes) -> bytes:
-    """Letters for all bytes beyond ASCII: they stand in names, strings, comments; some as blanks."""
-    text = b"\x20\x20\x20" + data[3:] if data.startswith(UTF8_BOM) else data
-    if text.isascii():
-        return text
-    # Blanks and line ends beyond ASCII (ECMA-262, 12.2 and 12.3) would else grow into names.
-    for blank in ("\u00a0", "\ufeff", "\u2028", "\u2029", "\u3000", "\u202f", "\u205f", "\u1680"):
-        encoded = blank.encode()
-        text = text.replace(encoded, b" " * len(encoded))
-    return re.sub(rb"[\x80-\xff]", b"x", text)
+def _blanked(path: str, data: bytes) -> bytes:
+    """Letters for all bytes beyond ASCII, but blanks for the blanks among them (ECMA-262, 12.2 and 12.3)."""
+    text = data
+    if not data.isascii():
+        for blank in ("\u00a0", "\u2028", "\u2029", "\u3000", "\u202f", "\u205f", "\u1680"):
+            encoded = blank.encode()
+            text = text.replace(encoded, b" " * len(encoded))
+        text = text[:3] + text[3:].replace(UTF8_BOM, b"   ")
+    return masked(path, text, "utf-8")
 
 
 def statements(source: Source) -> list[Node]:
@@ -146,26 +142,23 @@ def before(source: Source, first: Node | None, statement: str) -> Splice:
         return at_end(source, statement)
     start = first.start_byte
     lead = source.data[source.line_start(start) : start].removeprefix(UTF8_BOM)
-    if lead.strip() or has_source_map(source.data):
+    if lead.strip() or source_map(source.data) is not None:
         return Splice.insert(start, f"{statement} ".encode())
     return Splice.insert(start, statement.encode() + source.newline)
 
 
-def has_source_map(data: bytes) -> bool:
-    """Whether the file ends with a comment that names its source map."""
-    return _SOURCE_MAP.search(data, max(0, len(data) - 4096)) is not None or _has_inline_map(data)
-
-
-def _has_inline_map(data: bytes) -> bool:
-    at = data.rfind(b"sourceMappingURL=data:")
-    return at >= 0 and _SOURCE_MAP.search(data, max(0, at - 8)) is not None
+def source_map(data: bytes) -> int | None:
+    """Where the comment that names the source map begins, if that is the last thing in the file."""
+    at = data.rfind(b"sourceMappingURL=")
+    match = None if at < 0 else _SOURCE_MAP.search(data, max(0, at - 4))
+    return None if match is None else match.start()
 
 
 def at_end(source: Source, statement: str) -> Splice:
     """A last statement; only a comment that names a source map stays behind it."""
     data = source.data
-    at = max(data.rfind(b"//# sourceMappingURL="), data.rfind(b"//@ sourceMappingURL="))
-    if has_source_map(data) and at >= 0:
+    at = source_map(data)
+    if at is not None:
         own_line = not data[source.line_start(at) : at].strip()
         text = statement.encode() + source.newline
         return Splice.insert(at, text if own_line else source.newline + text)
@@ -185,3 +178,41 @@ def string_value(source: Source, node: Node | None) -> str | None:
 def own_functions(node: Node) -> Iterator[Node]:
     """All nodes below that run when the module is loaded."""
     return walk(node, in_module_scope)
+
+
+def refuse_unreachable(source: Source) -> None:
+    """Raise RewriteRefused for what would keep statements at the end from running, or mean another module."""
+    for statement in statements(source):
+        if statement.type in ("import_statement", "export_statement"):
+            raise _refusal(
+                source,
+                statement,
+                "the file is written as an ES module, but would be loaded as CommonJS",
+                'embed the built package, or say "type": "module" in package.json',
+            )
+    for node in walk(source.root, lambda node: node.type not in FUNCTIONS):
+        if node.type == "return_statement":
+            raise _refusal(
+                source, node, "a return at the top level would skip the wrapping", "put it into a function"
+            )
+        bound = node.child_by_field_name("name") if node.type in _DECLARATIONS else None
+        if bound is not None and bound.text in (b"require", b"module") and _is_of_module(node):
+            raise _refusal(
+                source, bound, f"the file has a {text_of(source, bound)!r} of its own", "rename it"
+            )
+
+
+_DECLARATIONS = ("variable_declarator", "function_declaration")
+
+
+def _is_of_module(node: Node) -> bool:
+    """Whether a declaration binds its name in the whole module."""
+    declaration = node if node.type == "function_declaration" else node.parent
+    if declaration is None or declaration.parent is None:
+        return False
+    return declaration.type == "variable_declaration" or declaration.parent.type == "program"
+
+
+def _refusal(source: Source, node: Node, message: str, hint: str) -> RewriteRefused:
+    line, column = source.position(node.start_byte)
+    return RewriteRefused(message, path=source.path, line=line, column=column, hint=hint)
