@@ -5,7 +5,7 @@
  * of the function are the handler's own. What is used of the language is taken once, before the function's code runs.
  */
 
-const { types } = require('util');
+const { types } = process.getBuiltinModule ? process.getBuiltinModule('util') : require('util');
 const { apply, get: getProperty, defineProperty, getOwnPropertyDescriptor, getPrototypeOf } = Reflect;
 const then = Promise.prototype.then;
 

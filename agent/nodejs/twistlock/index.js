@@ -11,10 +11,14 @@
  * start, so it is short, and requires nothing but what Node.js has loaded itself.
  */
 
-const fs = require('fs');
-const path = require('path');
+// A bundle that is an ES module has no `require`.
+const builtin = process.getBuiltinModule;
+const fs = builtin ? builtin('fs') : require('fs');
+const path = builtin ? builtin('path') : require('path');
 const bootstrap = require('./bootstrap.js');
 
+// Bundled, this file lies where the bundle does; an ES module does not say where.
+const OWN_FOLDER = typeof __dirname === 'string' ? __dirname : path.join(process.env.LAMBDA_TASK_ROOT || process.cwd(), 'twistlock');
 // What tw_start answers (defender.h).
 const DISABLED = 1;
 
@@ -66,7 +70,7 @@ function start() {
 function library() {
   if (process.platform !== 'linux') throw new Error('it runs on Linux only');
   const machine = { x64: 'x86_64', arm64: 'aarch64' }[process.arch] || process.arch;
-  const folder = __dirname;
+  const folder = OWN_FOLDER;
   const root = process.env.LAMBDA_TASK_ROOT;
   const places = [folder, path.join(folder, 'twistlock')].concat(root ? [path.join(root, 'twistlock')] : []);
   const files = places.map((place) => path.join(place, 'libdefender-linux-' + machine));
@@ -94,11 +98,11 @@ function refuseDamaged(file) {
 function readable() {
   const prefix = path.dirname(path.dirname(process.execPath));
   const folders = [
-    path.dirname(__dirname),
+    path.dirname(OWN_FOLDER),
     process.env.LAMBDA_TASK_ROOT,
     process.env.LAMBDA_RUNTIME_DIR,
     path.join(prefix, 'lib', 'node_modules'),
-    ...module.paths,
+    ...(module.paths || []),
     ...(process.env.NODE_PATH || '').split(':'),
   ];
   return folders.filter((folder) => folder && folder.startsWith('/') && folder !== '/').join(':');
@@ -118,7 +122,7 @@ let onFailure = 'open';
 try {
   onFailure = require('./_settings.js').on_failure;
 } catch (error) {
-  complain('twistloc./_settings.js can\'t be read: ' + error.message);
+  complain('twistlock/_settings.js can\'t be read: ' + error.message);
 }
 
 // `status` is "enforcing", "disabled" (there is nothing to enforce for this function) or "failed"; `reason` says why,

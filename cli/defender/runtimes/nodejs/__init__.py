@@ -8,7 +8,7 @@ from defender.archive import Archive
 from defender.errors import DetectionError, RewriteRefused
 from defender.plan import Plan
 from defender.runtimes.model import Detection, Function
-from defender.runtimes.nodejs import commonjs, esm, facade, large
+from defender.runtimes.nodejs import bundling, commonjs, esm, facade, large
 from defender.runtimes.nodejs.candidates import candidates
 from defender.runtimes.nodejs.modules import Format, Module, resolve
 from defender.runtimes.nodejs.package_files import include_agent
@@ -40,6 +40,7 @@ def plan(archive: Archive, found: Detection) -> Plan:
         _refuse_runtime(function)
         module = _module(archive, function)
         _refuse_hidden(archive, module)
+        bundling.refuse(archive, module)
         files.setdefault(module.path, {})[module.export] = module
     result = Plan()
     for modules in files.values():
