@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+WITHOUT_SECCOMP = (sys.executable, str(ROOT / "tests" / "agent" / "without_seccomp.py"))
 SOURCE = ROOT / "agent" / "core" / "tests" / "hardening.c"
 TRUE = os.path.realpath("/bin/true")
 DENIED_IN_CHILD, DENIED = 13 << 8, 13  # As an exec in a child and posix_spawn report EACCES.
@@ -45,12 +46,12 @@ def attempt(program: Path, library: Path, tmp_path: Path) -> Attempt:
     for folder in (tmp_path, *tmp_path.parents[:2]):  # Some run as another user.
         folder.chmod(0o777)
 
-    def run(name: str, **processes: Any) -> tuple[int, bool, list[str]]:
+    def run(name: str, before: tuple[str, ...] = (), **processes: Any) -> tuple[int, bool, list[str]]:
         rule = {"name": "r", "processes": processes}
         document = {"v": 1, "id": {"provider": "aws"}, "console": None, "runtime": rule}
         policy = base64.b64encode(json.dumps(document).encode()).decode()
         done = subprocess.run(
-            [program, library, tmp_path, name],
+            [*before, program, library, tmp_path, name],
             env={"PATH": "/usr/bin:/bin", "TW_POLICY": policy},
             capture_output=True,
             text=True,
@@ -92,6 +93,20 @@ def test_another_file_in_the_child(name: str, attempt: Attempt) -> None:
 @pytest.mark.parametrize("name", ["other_folder", "other_descriptor"])
 def test_another_file_in_the_child_runs_otherwise(name: str, attempt: Attempt) -> None:
     assert attempt(name, effect="prevent", crypto_miners=True) == (0, True, [])
+
+
+@pytest.mark.parametrize(("effect", "started"), [("prevent", False), ("alert", True)])
+def test_file_that_becomes_a_program(effect: str, started: bool, attempt: Attempt) -> None:
+    """Another thread changes its mode all the time; no kernel lock helps."""
+    begun, _, attacks = attempt("becoming_program", WITHOUT_SECCOMP, effect=effect, block_all=True)
+    assert begun == started
+    assert set(attacks) <= {"explicitlyDeniedProcess"}  # None where it started unseen, under alert.
+
+
+def test_thread_with_descriptors_of_its_own(attempt: Attempt) -> None:
+    outcome = attempt("other_descriptors", effect="prevent", allow=[TRUE])
+    assert outcome == (DENIED, False, ["explicitlyDeniedProcess"])
+    assert attempt("other_descriptors", effect="prevent", crypto_miners=True) == (0, True, [])
 
 
 def test_arguments_that_another_thread_changes(attempt: Attempt) -> None:

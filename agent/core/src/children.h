@@ -10,6 +10,7 @@
 /* What becomes of a program that is about to start. */
 enum tw_fate {
     TW_FATE_DENIED,
+    TW_FATE_ABSENT, /* the kernel would refuse it, as errno says; it is not asked, since by then there may be a program */
     TW_FATE_FOREIGN, /* it can't load this library: another machine's, or another C library's */
     TW_FATE_FOLLOWED,
 };

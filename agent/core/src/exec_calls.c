@@ -58,7 +58,7 @@ int tw_execve(const char *path, char *const argv[], char *const envp[])
     TW_OWN_ARGUMENTS(own, argv, -1);
     enum tw_fate fate = tw_path_copy(path, copy) ? exec_fate(&call, own) : TW_FATE_DENIED;
 
-    if (fate == TW_FATE_DENIED)
+    if (tw_fate_refuses(fate))
         return -1;
     EXEC_ENVIRONMENT(made, envp, fate, -1)
     return exec(copy, own, made);
@@ -86,20 +86,25 @@ static void execute_as_script(const char *path, char *const argv[], char *const 
     TW_REAL(execve, exec_function)(arguments[0], (char *const *)(uintptr_t)arguments, envp);
 }
 
+/* Whether a search for a program goes on behind a file that could not be started. */
+static bool goes_on(int error)
+{
+    return error == EACCES || error == ENOENT || error == ESTALE || error == ENOTDIR || error == ENODEV || error == ETIMEDOUT;
+}
+
 /* One file of a search. Returns false when the search ends with it. */
 static bool try_candidate(const char *path, char *const argv[], char *const envp[])
 {
     struct tw_program_call call = {.folder = AT_FDCWD, .path = path, .shell_fallback = true};
     enum tw_fate fate = exec_fate(&call, argv);
 
-    if (fate == TW_FATE_DENIED)
-        return false;
+    if (tw_fate_refuses(fate))
+        return fate == TW_FATE_ABSENT && goes_on(errno);
     EXEC_ENVIRONMENT(made, envp, fate, false)
     exec(path, argv, made);
     if (errno == ENOEXEC)
         execute_as_script(path, argv, made);
-    return errno == EACCES || errno == ENOENT || errno == ESTALE || errno == ENOTDIR || errno == ENODEV ||
-           errno == ETIMEDOUT;
+    return goes_on(errno);
 }
 
 /* The search is done here and not by libc, so that what is judged is what the kernel gets. */
@@ -189,7 +194,7 @@ int tw_execveat(int folder, const char *path, char *const argv[], char *const en
     TW_OWN_ARGUMENTS(own, argv, -1);
     enum tw_fate fate = tw_path_copy(path, copy) ? exec_fate(&call, own) : TW_FATE_DENIED;
 
-    if (fate == TW_FATE_DENIED)
+    if (tw_fate_refuses(fate))
         return -1;
     EXEC_ENVIRONMENT(made, envp, fate, -1)
     TW_REAL(syscall, tw_syscall_function)(SYS_execveat, folder, (long)copy, (long)own, (long)made, flags, 0);
@@ -207,7 +212,7 @@ int tw_fexecve(int descriptor, char *const argv[], char *const envp[])
     TW_OWN_ARGUMENTS(own, argv, -1);
     enum tw_fate fate = exec_fate(&call, own);
 
-    if (fate == TW_FATE_DENIED)
+    if (tw_fate_refuses(fate))
         return -1;
     EXEC_ENVIRONMENT(made, envp, fate, -1)
     return TW_REAL(fexecve, fexecve_function)(descriptor, own, made);

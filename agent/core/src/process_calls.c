@@ -32,6 +32,12 @@ static bool act(const struct tw_verdict *verdict, const struct tw_process_facts 
     return tw_act(verdict, TW_AUDIT_PROCESSES, details, sizeof details / sizeof *details);
 }
 
+/* Where no program may start, nothing goes to the kernel: a file that is none now may be one when the kernel looks. */
+static bool allows_none(const struct tw_processes *section)
+{
+    return section->block_all && section->effect > TW_EFFECT_ALERT;
+}
+
 /* The whole chain: a script's interpreter may be a script, and each file has to pass. What is started in the end is the last
  * of them. */
 static enum tw_fate chain_fate(const struct tw_processes *section, struct tw_program_call call, const char *const *argv)
@@ -40,7 +46,12 @@ static enum tw_fate chain_fate(const struct tw_processes *section, struct tw_pro
     char next[PATH_MAX];
     bool judged = section->effect == TW_EFFECT_DISABLE;
 
-    for (int depth = 0; depth <= SCRIPTS && tw_program_find(&call, &program); depth++) {
+    for (int depth = 0; depth <= SCRIPTS; depth++) {
+        if (!tw_program_find(&call, &program)) {
+            if (allows_none(section))
+                return TW_FATE_ABSENT;
+            break;
+        }
         struct tw_process_facts facts = {
             .path = program.path,
             .argv = argv,
@@ -82,6 +93,7 @@ enum tw_fate tw_process_fate(const struct tw_program_call *call, const char *con
         fate = chain_fate(&policy->processes, *call, argv);
     if (policy != NULL && fate == TW_FATE_FOLLOWED && tw_children_lost() && lost_denied(policy, call->path))
         fate = TW_FATE_DENIED;
-    errno = error;
+    if (fate != TW_FATE_ABSENT)
+        errno = error;
     return fate;
 }

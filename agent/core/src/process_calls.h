@@ -10,9 +10,16 @@
 #include <stdio.h>
 #include <wordexp.h>
 
-/* Judges a program that is about to start, writes the audit, ends the environment if the effect is block. Keeps errno. */
+/* Judges a program that is about to start, writes the audit, ends the environment if the effect is block. Keeps errno, but
+ * for TW_FATE_ABSENT. */
 struct tw_program_call;
 enum tw_fate tw_process_fate(const struct tw_program_call *call, const char *const *argv);
+
+/* Whether the call must fail. */
+static inline bool tw_fate_refuses(enum tw_fate fate)
+{
+    return fate == TW_FATE_DENIED || fate == TW_FATE_ABSENT;
+}
 
 /* system, once it is judged: libc's own would start the shell with an environment that other threads can change. */
 int tw_shell_run(const char *command, char *const envp[]);

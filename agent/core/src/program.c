@@ -1,8 +1,8 @@
 #define _GNU_SOURCE
 #include "program.h"
 
+#include "files.h"
 #include "program_kind.h"
-#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,12 +17,9 @@ enum { HEAD = 256 };
 /* The canonical path of an open file: the kernel's own name for it. */
 static bool name_of(int descriptor, char output[PATH_MAX])
 {
-    char link[64];
-    struct tw_text text = {.start = link, .size = sizeof link - 1};
+    char link[TW_DESCRIPTOR_LINK];
 
-    tw_text_add(&text, "/proc/self/fd/");
-    tw_text_number(&text, (unsigned long)descriptor);
-    link[text.length] = '\0';
+    tw_descriptor_link(descriptor, link);
     ssize_t length = readlink(link, output, PATH_MAX - 1);
 
     if (length <= 0 || length == PATH_MAX - 1) /* no /proc; or cut off */
@@ -86,29 +83,40 @@ static int open_program(int folder, const char *path)
     return descriptor;
 }
 
-/* By the name alone, for a file that can't be opened: a process without free descriptors can still start it. */
+/* The kernel starts nothing but files. */
+static bool is_file(const struct stat *status)
+{
+    if (S_ISREG(status->st_mode))
+        return true;
+    errno = EACCES;
+    return false;
+}
+
+/* By the name alone, for a file that can't be opened: a process without free descriptors can still start it. Sets errno. */
 static bool may_start(int folder, const char *path)
 {
     struct stat status;
 
     if (fstatat(folder, path, &status, 0) != 0)
         return errno == EIO || errno == ENOMEM;
-    return S_ISREG(status.st_mode) && faccessat(folder, path, X_OK, AT_EACCESS) == 0;
+    return is_file(&status) && faccessat(folder, path, X_OK, AT_EACCESS) == 0;
 }
 
-/* Of the file itself: by descriptor, so that its name can't come to mean another one in between. */
+/* Of the file itself: by descriptor, so that its name can't come to mean another one in between. Sets errno. */
 static bool is_executable(int descriptor)
 {
-    char link[64];
-    struct tw_text text = {.start = link, .size = sizeof link - 1};
+    char link[TW_DESCRIPTOR_LINK];
     struct stat status;
 
-    if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode))
+    if (fstat(descriptor, &status) != 0 || !is_file(&status))
         return false;
-    tw_text_add(&text, "/proc/self/fd/");
-    tw_text_number(&text, (unsigned long)descriptor);
-    link[text.length] = '\0';
-    return faccessat(AT_FDCWD, link, X_OK, AT_EACCESS) == 0 || (errno == ENOENT && (status.st_mode & 0111) != 0);
+    tw_descriptor_link(descriptor, link);
+    if (faccessat(AT_FDCWD, link, X_OK, AT_EACCESS) == 0)
+        return true;
+    if (errno != ENOENT)
+        return false;
+    errno = EACCES; /* there is no /proc */
+    return (status.st_mode & 0111) != 0;
 }
 
 static void find_interpreter(int file, bool shell_fallback, struct tw_program *program)
@@ -200,10 +208,5 @@ bool tw_is_executable(const char *path)
 {
     struct stat status;
 
-    if (stat(path, &status) != 0)
-        return false;
-    if (S_ISREG(status.st_mode))
-        return access(path, X_OK) == 0;
-    errno = EACCES;
-    return false;
+    return stat(path, &status) == 0 && is_file(&status) && access(path, X_OK) == 0;
 }

@@ -24,7 +24,7 @@ struct tw_program_call {
 };
 
 /* Fills in what the call would start. Returns false when the kernel will refuse it anyway (no such file, not
- * executable): then it is no process start, and the kernel gives the reason. */
+ * executable): then it is no process start, and errno is the kernel's reason. */
 bool tw_program_find(const struct tw_program_call *call, struct tw_program *program);
 
 /* A copy that no other thread can change. Returns false, with errno set, when it is too long for the kernel. */

@@ -15,12 +15,16 @@ typedef FILE *popen_function(const char *, const char *);
 typedef FILE *proc_open_function(FILE *, const char *, const char *);
 typedef int wordexp_function(const char *, wordexp_t *, int);
 
+/* Sets errno where the call must fail. */
 static enum tw_fate shell_fate(const char *command)
 {
     const char *const argv[] = {"sh", "-c", command, NULL};
     struct tw_program_call call = {.folder = AT_FDCWD, .path = "/bin/sh"};
+    enum tw_fate fate = tw_process_fate(&call, argv);
 
-    return tw_process_fate(&call, argv);
+    if (fate == TW_FATE_DENIED)
+        errno = EACCES;
+    return fate;
 }
 
 /* A copy of `command`, unless it is longer than copies may be. */
@@ -45,10 +49,8 @@ int tw_system(const char *command)
     const char *run = own != NULL ? own : "exit 0";
     enum tw_fate fate = shell_fate(run);
 
-    if (fate == TW_FATE_DENIED) {
-        errno = EACCES;
+    if (tw_fate_refuses(fate))
         return own == NULL ? 0 : 127 << 8; /* as when libc's child can't execute the shell: it ended with 127 */
-    }
     char *const *given = environ;
     TW_ENVIRONMENT(made, given, fate);
 
@@ -66,11 +68,9 @@ static bool stream_denied(const char *command)
 {
     enum tw_fate fate = command == NULL ? TW_FATE_FOREIGN : shell_fate(command);
 
-    if (fate == TW_FATE_DENIED)
-        errno = EACCES;
     if (fate == TW_FATE_FOLLOWED)
         tw_environment_mark_own();
-    return fate == TW_FATE_DENIED;
+    return tw_fate_refuses(fate);
 }
 
 FILE *tw_popen(const char *command, const char *mode)

@@ -44,11 +44,17 @@ static int spawn(spawn_function *real, int *child, const char *path, const posix
 {
     struct tw_program_call call = {.folder = AT_FDCWD, .path = path, .file_unknown = means_another(path, actions)};
 
+    int before = errno;
+
     TW_OWN_ARGUMENTS(own, argv, EFAULT);
     enum tw_fate fate = tw_process_fate(&call, (const char *const *)own);
 
-    if (fate == TW_FATE_DENIED)
-        return EACCES;
+    if (tw_fate_refuses(fate)) {
+        int error = fate == TW_FATE_ABSENT ? errno : EACCES;
+
+        errno = before;
+        return error;
+    }
     TW_ENVIRONMENT(made, envp, fate);
 
     if (made == NULL && envp != NULL)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -159,12 +160,80 @@ static int broken_stream(void)
     return reap(child);
 }
 
+static void *make_executable(void *path)
+{
+    while (!done) {
+        chmod(path, 0644);
+        chmod(path, 0755);
+    }
+    return path;
+}
+
+/* A file that is no program when it is looked at, and one when the kernel gets it. Returns whether it started. */
+static int becoming_program(void)
+{
+    static char path[] = "becoming";
+    pthread_t thread;
+    int started = 0;
+
+    FILE *script = fopen(path, "w");
+
+    if (script == NULL || fputs("#!/bin/true\n", script) < 0 || fclose(script) != 0 ||
+        pthread_create(&thread, NULL, make_executable, path) != 0)
+        return -2;
+    for (int i = 0; i < 30000 && started == 0; i++) {
+        char *argv[] = {path, NULL};
+        pid_t child;
+
+        if (posix_spawn(&child, path, NULL, NULL, argv, environ) == 0)
+            started += reap(child) == 0;
+    }
+    done = 1;
+    pthread_join(thread, NULL);
+    return started;
+}
+
+static int unshared; /* 1: the thread has its own descriptors; 2: those of the others are exchanged */
+
+/* Starts what is open under a number that means another file in the first thread. */
+static void *start_from_thread(void *result)
+{
+    pid_t child;
+    int error;
+
+    __atomic_store_n(&unshared, unshare(CLONE_FILES) == 0 ? 1 : 3, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&unshared, __ATOMIC_SEQ_CST) == 1)
+        sched_yield();
+    error = posix_spawn(&child, "/bin/touch", NULL, NULL, arguments, environ);
+    *(int *)result = error != 0 ? error : reap(child);
+    return NULL;
+}
+
+/* A thread that has descriptors of its own: the numbers mean other files to the process. */
+static int other_descriptors(void)
+{
+    pthread_t thread;
+    int result = -2;
+
+    if (pthread_create(&thread, NULL, start_from_thread, &result) != 0)
+        return -2;
+    while (__atomic_load_n(&unshared, __ATOMIC_SEQ_CST) == 0)
+        sched_yield();
+    for (int i = 0; i < 8; i++)
+        (void)!open("/bin/true", O_RDONLY);
+    if (unshared == 1)
+        __atomic_store_n(&unshared, 2, __ATOMIC_SEQ_CST);
+    pthread_join(thread, NULL);
+    return result;
+}
+
 static const struct {
     const char *name;
     int (*attempt)(void);
 } attempts[] = {
-    {"no_descriptors", no_descriptors},     {"unreadable_script", unreadable_script}, {"other_folder", other_folder},
+    {"no_descriptors", no_descriptors},     {"unreadable_script", unreadable_script},   {"other_folder", other_folder},
     {"other_descriptor", other_descriptor}, {"changing_arguments", changing_arguments}, {"broken_stream", broken_stream},
+    {"becoming_program", becoming_program}, {"other_descriptors", other_descriptors},
 };
 
 int main(int count, char **values)
