@@ -52,7 +52,9 @@ ROWS: list[Any] = [
     ("limit", "few_descriptors little_stack", NOT_STARTED, DENIED),
     ("memory", "open open_by_thread open_by_process open_by_task open_by_dots", EACCES, HIJACKED),
     ("memory", "os_open os_open_write_only relative reopened link", EACCES, HIJACKED),
-    ("memory", "ctypes_open ctypes_fopen by_number from_child", EACCES, HIJACKED),
+    ("memory", "ctypes_open ctypes_creat by_number by_second_number from_child", EACCES, HIJACKED),
+    ("memory", "ctypes_fopen ctypes_fopen_comma ctypes_setmntent", EACCES, HIJACKED),
+    ("memory", "ctypes_freopen ctypes_freopen_itself", EACCES, HIJACKED),
     ("", "userfaultfd write_to_itself", EPERM, HIJACKED),
     ("fork", "write_by_name write_by_number trace_by_name trace_by_number", UNCHANGED, HIJACKED),
     ("pages", "protection protection_by_number mapped_over mapped_over_by_number", EPERM, HIJACKED),
@@ -72,7 +74,7 @@ CHILD_ROWS: list[Any] = [
     ("child", "with_two_preloads without_policy with_other_policy without_parent", CHILD_NOT_STARTED, DENIED),
     ("child", "with_other_parent without_environment grandchild spawned", CHILD_NOT_STARTED, DENIED),
     ("loaded_by_child", "preload", {"value": 0}, DENIED),
-    ("", "child_without_library", EACCES, HIJACKED),
+    ("", "child_without_library memory_given_to_program", EACCES, HIJACKED),
 ]
 # Not stopped by hooks; the kernel lock stops the program, where the policy lets none start.
 AROUND = ["around_restored_symbol"]

@@ -5,9 +5,11 @@
 #include "files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 /* Of any process: a child may write to its parent's. /proc may be mounted in several places, under any name. */
 static bool is_memory(const char *path)
@@ -35,4 +37,15 @@ bool tw_agent_memory_denied(int descriptor)
 
     errno = denied ? EACCES : error;
     return denied;
+}
+
+int tw_agent_memory_kept(int descriptor)
+{
+    int flags = descriptor < 0 ? O_RDONLY : fcntl(descriptor, F_GETFL);
+
+    if ((flags & O_ACCMODE) == O_RDONLY || !tw_agent_memory_denied(descriptor))
+        return descriptor;
+    close(descriptor);
+    errno = EACCES;
+    return -1;
 }

@@ -29,6 +29,8 @@ int tw_creat(const char *path, mode_t mode);
 FILE *tw_fopen(const char *path, const char *mode);
 FILE *tw_freopen(const char *path, const char *mode, FILE *stream);
 FILE *tw_setmntent(const char *path, const char *mode);
+FILE *tw_io_file_fopen(FILE *stream, const char *path, const char *mode, int is_32);
+FILE *tw_io_file_open(FILE *stream, const char *path, int flags, int mode, int kind, int is_32);
 
 /* later_calls.c */
 int tw_addopen(posix_spawn_file_actions_t *actions, int descriptor, const char *path, int flags, mode_t mode);
@@ -40,8 +42,6 @@ int tw_utmpname(const char *path);
 void tw_updwtmp(const char *path, const void *record);
 FILE *tw_nss_fopen(const char *path);
 FTS *tw_fts_open(char *const *paths, int options, int (*compare)(const FTSENT **, const FTSENT **));
-FILE *tw_io_file_fopen(FILE *stream, const char *path, const char *mode, int is_32);
-FILE *tw_io_file_open(FILE *stream, const char *path, int flags, int mode, int kind, int is_32);
 
 /* Judges without opening what somebody else will open by this path. Returns whether the call must fail, with errno set. */
 bool tw_later_denied(const char *path, int flags);

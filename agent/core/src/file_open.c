@@ -289,7 +289,5 @@ int tw_file_open(const struct tw_lookup *lookup, int flags, mode_t mode)
         descriptor = open_really(lookup, flags, mode);
     else
         descriptor = state == TW_FILES_WATCHED ? open_watched(lookup, flags, mode) : open_enforced(lookup, flags, mode);
-    if (descriptor >= 0 && (flags & O_ACCMODE) != O_RDONLY && tw_agent_memory_denied(descriptor))
-        return close_denied(descriptor);
-    return descriptor;
+    return (flags & O_ACCMODE) == O_RDONLY ? descriptor : tw_agent_memory_kept(descriptor);
 }

@@ -88,7 +88,7 @@ int tw_file_open(const struct tw_lookup *lookup, int flags, mode_t mode);
 int tw_file_pin(const struct tw_lookup *lookup, int flags, mode_t mode);
 
 /* Judges, without opening it, what is opened otherwise. Returns whether the call must fail, with errno set; errno is kept when
- * not. */
+ * not. Under "alert" it never must. */
 bool tw_file_open_denied(const struct tw_lookup *lookup, int flags);
 
 /* Whether the kernel would refuse the address as one where nothing can lie: then it is not to be read. */

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "file_calls.h"
 
+#include "agent_memory.h"
 #include "files.h"
 
 #include <errno.h>
@@ -11,9 +12,26 @@
 #include <string.h>
 #include <unistd.h>
 
+static bool memory_denied(const struct tw_lookup *lookup, int flags)
+{
+    struct tw_file file;
+    int error = errno;
+
+    if ((flags & O_ACCMODE) == O_RDONLY || tw_is_no_address(lookup->path))
+        return false;
+    bool denied = tw_file_find(lookup, flags, &file) && tw_agent_memory_denied(file.descriptor);
+
+    if (file.descriptor >= 0)
+        close(file.descriptor);
+    errno = denied ? EACCES : error;
+    return denied;
+}
+
 bool tw_later_denied(const char *path, int flags)
 {
-    return tw_file_open_denied(&(struct tw_lookup){AT_FDCWD, path, 0}, flags);
+    struct tw_lookup lookup = {AT_FDCWD, path, 0};
+
+    return memory_denied(&lookup, flags) || tw_file_open_denied(&lookup, flags);
 }
 
 typedef int addopen_function(posix_spawn_file_actions_t *, int, const char *, int, mode_t);
@@ -105,21 +123,6 @@ FTS *tw_fts_open(char *const *paths, int options, int (*compare)(const FTSENT **
         if (tw_path_walk_denied(*path))
             return NULL;
     return TW_REAL(fts_open, fts_open_function)(paths, options, compare);
-}
-
-/* Parts of fopen that libc exports. */
-FILE *tw_io_file_fopen(FILE *stream, const char *path, const char *mode, int is_32)
-{
-    typedef FILE *function(FILE *, const char *, const char *, int);
-
-    return tw_later_denied(path, O_RDWR | O_CREAT) ? NULL : TW_REAL(_IO_file_fopen, function)(stream, path, mode, is_32);
-}
-
-FILE *tw_io_file_open(FILE *stream, const char *path, int flags, int mode, int kind, int is_32)
-{
-    typedef FILE *function(FILE *, const char *, int, int, int, int);
-
-    return tw_later_denied(path, flags) ? NULL : TW_REAL(_IO_file_open, function)(stream, path, flags, mode, kind, is_32);
 }
 
 /* The name service's own fopen. */

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "file_calls.h"
 
+#include "agent_memory.h"
 #include "files.h"
 #include "open_how.h"
 
@@ -9,6 +10,9 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
+
+/* The kernel takes no longer struct open_how than a page. */
+enum { HOW_LARGEST = 4096 };
 
 /* The mode is only there when the flags ask for it. */
 #define MODE(mode, flags)                                                    \
@@ -55,19 +59,34 @@ int tw_openat_2(int folder, const char *path, int flags)
     return open_in(folder, path, flags, 0);
 }
 
+/* Whether fields that we don't know are set; the kernel refuses those that it does not know itself. */
+static bool has_more(const struct tw_how *how, size_t size)
+{
+    for (const char *at = (const char *)(how + 1); at < (const char *)how + size; at++)
+        if (*at != 0)
+            return true;
+    return false;
+}
+
 int tw_openat2(int folder, const char *path, const struct tw_how *how, size_t size)
 {
-    struct tw_how own;
+    struct tw_how own = {0};
+    bool is_known = !tw_is_no_address(how) && size >= sizeof own && size <= HOW_LARGEST;
 
-    /* Longer ones have fields that we don't know, and the kernel refuses what it does not know itself. */
-    if (tw_files_state() == TW_FILES_UNJUDGED || how == NULL || path == NULL || size < sizeof own)
-        return (int)syscall(SYS_openat2, folder, path, how, size);
-    memcpy(&own, how, sizeof own);
-    if (size > sizeof own || own.flags > INT32_MAX || (own.mode & ~(uint64_t)07777) != 0) {
-        errno = size > sizeof own ? E2BIG : EINVAL;
+    if (is_known)
+        memcpy(&own, how, sizeof own);
+    struct tw_lookup lookup = {folder, path, own.resolve};
+
+    if (!is_known || tw_files_state() != TW_FILES_ENFORCED) {
+        if (is_known && (own.flags & O_PATH) == 0)
+            tw_file_open_denied(&lookup, (int)own.flags);
+        return tw_agent_memory_kept((int)syscall(SYS_openat2, folder, path, how, size));
+    }
+    if (has_more(how, size) || own.flags > INT32_MAX || (own.mode & ~(uint64_t)07777) != 0) {
+        errno = has_more(how, size) ? E2BIG : EINVAL;
         return -1;
     }
-    return tw_file_open(&(struct tw_lookup){folder, path, own.resolve}, (int)own.flags, (mode_t)own.mode);
+    return tw_file_open(&lookup, (int)own.flags, (mode_t)own.mode);
 }
 
 int tw_creat(const char *path, mode_t mode)

@@ -13,30 +13,29 @@
 typedef FILE *fopen_function(const char *, const char *);
 typedef FILE *freopen_function(const char *, const char *, FILE *);
 
-/* A stream's mode as open's flags; -1 when it is none. Ends, like libc, at a comma. */
+/* So many letters of a stream's mode libc looks at, of whatever kind: a comma does not end them. */
+enum { LETTERS = 7 };
+
+/* A stream's mode as open's flags; -1 when it is none. */
 static int stream_flags(const char *mode)
 {
     int flags = mode[0] == 'r' ? O_RDONLY : mode[0] == 'w' ? O_CREAT | O_TRUNC : mode[0] == 'a' ? O_CREAT | O_APPEND : -1;
     bool both = false;
 
-    for (size_t i = 1; flags >= 0 && i < 8 && mode[i] != '\0' && mode[i] != ','; i++) {
+    for (size_t i = 1; flags >= 0 && i < LETTERS && mode[i] != '\0'; i++) {
         both |= mode[i] == '+';
         flags |= mode[i] == 'x' ? O_EXCL : mode[i] == 'e' ? O_CLOEXEC : 0;
     }
     return flags < 0 ? -1 : flags | (both ? O_RDWR : mode[0] == 'r' ? O_RDONLY : O_WRONLY);
 }
 
-/* The mode without the letter that asks for a new file: it was made. */
+/* The mode without the letter that asks for a new file: it was made. In its place stands one that means nothing. */
 static void without_exclusion(const char *mode, char output[64])
 {
-    size_t length = 0;
-    bool options = false; /* what follows a comma is a name */
+    size_t length = strnlen(mode, 63);
 
-    for (; *mode != '\0' && length < 63; mode++) {
-        options |= *mode == ',';
-        if (*mode != 'x' || options)
-            output[length++] = *mode;
-    }
+    for (size_t i = 0; i < length; i++)
+        output[i] = i < LETTERS && mode[i] == 'x' ? 'b' : mode[i];
     output[length] = '\0';
 }
 
@@ -75,16 +74,22 @@ static FILE *really(const char *path, const char *mode, FILE *old)
     return old == NULL ? TW_REAL(fopen, fopen_function)(path, mode) : TW_REAL(freopen, freopen_function)(path, mode, old);
 }
 
-static FILE *opened(const char *path, const char *mode, FILE *old)
+static FILE *opened(const char *given, const char *mode, FILE *old)
 {
-    int flags = mode == NULL ? -1 : stream_flags(mode);
+    int flags = mode == NULL ? -1 : stream_flags(mode), descriptor = given == NULL && old != NULL ? fileno(old) : -1;
+    char link[TW_DESCRIPTOR_LINK];
+    const char *path = given;
 
-    if (path == NULL || flags < 0)
-        return really(path, mode, old); /* no file is opened, or the mode is none */
+    if (flags < 0 || (given == NULL && descriptor < 0))
+        return really(given, mode, old); /* no file is opened, or the mode is none */
+    if (given == NULL) { /* the stream's own file is opened anew, which may be for more than it was */
+        tw_descriptor_link(descriptor, link);
+        path = link;
+    }
     if (tw_files_state() == TW_FILES_ENFORCED)
         return stream(path, mode, old, flags);
-    tw_later_denied(path, flags);
-    FILE *file = really(path, mode, old);
+    tw_file_open_denied(&(struct tw_lookup){AT_FDCWD, path, 0}, flags);
+    FILE *file = really(given, mode, old);
 
     if (file == NULL || (flags & O_ACCMODE) == O_RDONLY || !tw_agent_memory_denied(fileno(file)))
         return file;
@@ -103,12 +108,31 @@ FILE *tw_freopen(const char *path, const char *mode, FILE *old)
     return opened(path, mode, old);
 }
 
-/* Reads a table of mounted file systems, or any other file. */
+/* A table of mounted file systems, or any other file: what libc does here is fopen with two letters more. */
 FILE *tw_setmntent(const char *path, const char *mode)
 {
-    typedef FILE *setmntent_function(const char *, const char *);
+    char own[64];
+    size_t length = mode == NULL ? sizeof own : strnlen(mode, sizeof own);
 
-    if (tw_files_state() == TW_FILES_UNJUDGED)
-        return TW_REAL(setmntent, setmntent_function)(path, mode);
-    return opened(path, mode, NULL);
+    if (length + sizeof "ce" > sizeof own)
+        return opened(path, mode, NULL);
+    memcpy(own, mode, length);
+    memcpy(own + length, "ce", sizeof "ce");
+    return opened(path, own, NULL);
+}
+
+/* Parts of fopen that libc exports. */
+FILE *tw_io_file_fopen(FILE *old, const char *path, const char *mode, int is_32)
+{
+    typedef FILE *function(FILE *, const char *, const char *, int);
+    int flags = mode == NULL ? -1 : stream_flags(mode);
+
+    return flags >= 0 && tw_later_denied(path, flags) ? NULL : TW_REAL(_IO_file_fopen, function)(old, path, mode, is_32);
+}
+
+FILE *tw_io_file_open(FILE *old, const char *path, int flags, int mode, int kind, int is_32)
+{
+    typedef FILE *function(FILE *, const char *, int, int, int, int);
+
+    return tw_later_denied(path, flags) ? NULL : TW_REAL(_IO_file_open, function)(old, path, flags, mode, kind, is_32);
 }

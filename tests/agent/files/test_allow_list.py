@@ -40,6 +40,8 @@ KEPT = {
     "own_memory_to_read": "/proc/self/mem",
     "own_name": "/proc/self/comm",
     "resolver": "/etc/resolv.conf",
+    "stream": "/etc/resolv.conf",
+    "stream_again": "/etc/resolv.conf",
     "machine_id": "/etc/machine-id",
     "through_readable": "secret",
     "through_own_folder": "secret",

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 
+from native import library, pointer
 from ways import close, read, ways, write
 
 
@@ -96,10 +97,18 @@ def _kept():
         "own_memory_to_read": lambda at: close(os.open("/proc/self/mem", os.O_RDONLY)),
         "own_name": lambda at: write("/proc/self/comm"),
         "resolver": lambda at: close(os.open("/etc/resolv.conf", os.O_WRONLY)),
+        "stream": lambda at: _closed(pointer("fopen", "/etc/resolv.conf", "r,+")),
+        "stream_again": lambda at: _closed(
+            pointer("freopen", None, "r+", pointer("fopen", "/etc/resolv.conf", "r"))
+        ),
         "machine_id": lambda at: read("/etc/machine-id") and None,
         "through_readable": lambda at: read("/proc/self/root" + at.secret),
         "through_own_folder": lambda at: read("/proc/self/cwd" + "/.." * 20 + at.secret),
     }
+
+
+def _closed(stream):
+    return library().fclose(stream)
 
 
 def _opened(path):

@@ -184,17 +184,28 @@ def _by_descriptor(opened, memory):
             os.close(opened)
 
 
-def _by_stream(memory):
-    library = libc()
-    for name in ("fopen", "fseek", "fwrite", "fclose"):
-        getattr(library, name).argtypes = None
-    library.fopen.restype = ctypes.c_void_p
-    stream = library.fopen(b"/proc/self/mem", b"r+")
+def _stream(name, *arguments):
+    function = getattr(libc(), name)
+    function.restype = ctypes.c_void_p
+    stream = function(*arguments)
     if not stream:
         checked(-1)
-    library.fseek(_pointer(stream), ctypes.c_long(memory.address), 0)
-    library.fwrite(NEW, ctypes.c_size_t(1), ctypes.c_size_t(len(NEW)), _pointer(stream))
-    library.fclose(_pointer(stream))
+    return _pointer(stream)
+
+
+def _by_stream(name, *arguments):
+    def write(memory):
+        library = libc()
+        stream = _stream(name, *[it() if callable(it) else it for it in arguments])
+        library.fseek(stream, ctypes.c_long(memory.address), 0)
+        library.fwrite(NEW, ctypes.c_size_t(1), ctypes.c_size_t(len(NEW)), stream)
+        library.fclose(stream)
+
+    return write
+
+
+def _readable():
+    return _stream("fopen", b"/proc/self/mem", b"r")
 
 
 def _linked(memory, marker):
@@ -250,6 +261,10 @@ def _files():
     def by_number_(memory):
         _by_descriptor(by_number("openat", -100, b"/proc/self/mem", os.O_RDWR, 0), memory)
 
+    def by_second_number(memory):
+        how = struct.pack("QQQ", os.O_RDWR, 0, 0)
+        _by_descriptor(by_number("openat2", -100, b"/proc/self/mem", how, len(how)), memory)
+
     return {
         "open": by_open("/proc/self/mem"),
         "open_by_thread": by_open("/proc/thread-self/mem"),
@@ -266,7 +281,14 @@ def _files():
         "ctypes_open": change(
             lambda memory: _by_descriptor(libc().open(b"/proc/self/mem", os.O_RDWR), memory)
         ),
-        "ctypes_fopen": change(_by_stream),
+        "ctypes_creat": change(lambda memory: _by_descriptor(libc().creat(b"/proc/self/mem", 0), memory)),
+        "ctypes_fopen": change(_by_stream("fopen", b"/proc/self/mem", b"r+")),
+        # libc takes the letters behind a comma as well.
+        "ctypes_fopen_comma": change(_by_stream("fopen", b"/proc/self/mem", b"r,+")),
+        "ctypes_freopen": change(_by_stream("freopen", b"/proc/self/mem", b"r+", _readable)),
+        "ctypes_freopen_itself": change(_by_stream("freopen", None, b"r+", _readable)),
+        "ctypes_setmntent": change(_by_stream("setmntent", b"/proc/self/mem", b"r+")),
         "by_number": change(by_number_),
+        "by_second_number": change(by_second_number),
         "from_child": change(_from_child),
     }

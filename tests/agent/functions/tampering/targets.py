@@ -17,6 +17,7 @@ NUMBERS = {
         "process_vm_writev": 311,
         "userfaultfd": 323,
         "openat": 257,
+        "openat2": 437,
     },
     "aarch64": {
         "mprotect": 226,
@@ -28,6 +29,7 @@ NUMBERS = {
         "process_vm_writev": 271,
         "userfaultfd": 282,
         "openat": 56,
+        "openat2": 437,
     },
 }[platform.machine()]
 OLD, NEW = b"as it was", b"changed !"
