@@ -387,12 +387,16 @@ def test_a_disk_that_is_really_full(prepare: Callable[[], Job], tmp_path: Path) 
 
 
 SIGTERM_IN_THE_MIDDLE = """
-import os, signal, sys
+import os, signal, sys, threading
 from defender.archive import output
-real = output.copy_range
+from defender.commands import embed
+real, interrupted = output.copy_range, threading.Event()
+embed.Event = lambda: interrupted
 def slow(*arguments):
     real(*arguments)
     os.kill(os.getpid(), signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread():
+        assert interrupted.wait(60)  # The main thread gets the signal, and tells of it.
 output.copy_range = slow
 from defender.cli import main
 sys.argv = ["defender", *sys.argv[1:]]
