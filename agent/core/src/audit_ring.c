@@ -12,6 +12,7 @@ struct ring {
     _Atomic unsigned long next; /* number of lines ever begun; a line's place is its number modulo the size */
     _Atomic unsigned long invocation_first; /* what it was when the invocation began */
     unsigned long drained;
+    atomic_bool dns_is_connected; /* no audit's matter; it is here since this is the memory that all have in common */
     struct tw_slot slots[TW_AUDIT_RING];
 };
 
@@ -57,6 +58,11 @@ bool tw_ring_is_open(void)
 bool tw_ring_is_runtimes_own(void)
 {
     return own.program == own.main_process;
+}
+
+atomic_bool *tw_ring_dns_flag(void)
+{
+    return &own.ring->dns_is_connected;
 }
 
 struct tw_remote tw_audit_ring(void)

@@ -29,6 +29,9 @@ bool tw_ring_open(const struct tw_parent *parent);
 /* False before tw_ring_open, too. */
 bool tw_ring_is_open(void);
 
+/* A flag for the section dns, in the memory that the runtime, its children and programs share. */
+atomic_bool *tw_ring_dns_flag(void);
+
 /* A program that the runtime started has invocations of the runtime, not of its own. */
 bool tw_ring_is_runtimes_own(void);
 

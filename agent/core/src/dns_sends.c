@@ -5,6 +5,7 @@
 #include "judge.h"
 #include "platform.h"
 #include "question.h"
+#include "sealed.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -25,7 +26,8 @@
 /* From linux/udp.h: one buffer is sent as several packets. */
 enum { UDP_SEGMENT = 103, INHERITED = 256 };
 
-atomic_bool tw_dns_is_connected;
+static atomic_bool nothing;
+TW_SEALED atomic_bool *tw_dns_is_connected = &nothing;
 
 /* The section, if it has something to deny. */
 static const struct tw_dns *section(void)
@@ -56,26 +58,27 @@ static bool is_connected_to_dns(int socket)
            (peer.family == AF_INET || peer.family == AF_INET6) && ntohs(peer.port) == TW_DNS_PORT;
 }
 
-void tw_dns_sends_open(void)
+void tw_dns_sends_open(atomic_bool *shared)
 {
     int error = errno;
 
+    tw_dns_is_connected = shared;
     for (int socket = 0; socket < INHERITED; socket++)
         if (is_connected_to_dns(socket))
-            atomic_store(&tw_dns_is_connected, true);
+            atomic_store(tw_dns_is_connected, true);
     errno = error;
 }
 
 void tw_dns_note(uint16_t port)
 {
-    if (port == TW_DNS_PORT && !atomic_load_explicit(&tw_dns_is_connected, memory_order_relaxed))
-        atomic_store(&tw_dns_is_connected, true);
+    if (port == TW_DNS_PORT && !atomic_load_explicit(tw_dns_is_connected, memory_order_relaxed))
+        atomic_store(tw_dns_is_connected, true);
 }
 
 /* A stream goes to where it is connected to, whatever name stands beside it; it may be connected by this very call. */
 static bool goes_to_dns(const struct tw_outgoing *outgoing)
 {
-    bool connected = atomic_load_explicit(&tw_dns_is_connected, memory_order_relaxed);
+    bool connected = atomic_load_explicit(tw_dns_is_connected, memory_order_relaxed);
 
     if (outgoing->is_named && outgoing->port == TW_DNS_PORT)
         return true;

@@ -11,11 +11,12 @@
 /* Longer ones are not read: those that ask have some hundred bytes, and stacks may be small. */
 enum { TW_DNS_LARGEST = 4096, TW_DNS_PORT = 53 };
 
-/* Whether some socket of this process was connected to port 53. Until then no write is looked at. */
-extern atomic_bool tw_dns_is_connected;
+/* Whether some socket was connected to port 53, by the runtime or by whom it started: they may have it in common. Until then no
+ * write is looked at. */
+extern atomic_bool *tw_dns_is_connected;
 
-/* Looks for sockets that were connected before the core started. */
-void tw_dns_sends_open(void);
+/* Looks for sockets that were connected before the core started. `shared` is memory that all of them have in common. */
+void tw_dns_sends_open(atomic_bool *shared);
 
 /* A socket is about to be connected, or may be by a message. */
 void tw_dns_note(uint16_t port);

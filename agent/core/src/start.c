@@ -2,6 +2,7 @@
 #include "agent_calls.h"
 #include "agent_pages.h"
 #include "audit.h"
+#include "audit_ring.h"
 #include "children.h"
 #include "defender.h"
 #include "dns_sends.h"
@@ -80,7 +81,7 @@ static void note_network(const struct tw_policy *policy)
     tw_platform_note(policy);
     tw_resolved_open();
     if (policy->dns.effect != TW_EFFECT_DISABLE)
-        tw_dns_sends_open();
+        tw_dns_sends_open(tw_ring_dns_flag());
 }
 
 /* Who starts: the runtime, where `parent` is NULL, or a program that it started, in an invocation. */

@@ -13,7 +13,18 @@ typedef ssize_t pwritev2_function(int, const struct iovec *, int, off_t, int);
 typedef ssize_t sendfile_function(int, int, off_t *, size_t);
 typedef ssize_t splice_function(int, off_t *, int, off_t *, size_t, unsigned);
 
-#define UNWATCHED __builtin_expect(!atomic_load_explicit(&tw_dns_is_connected, memory_order_relaxed), 1)
+static __attribute__((noinline)) bool goes_to_dns(int descriptor)
+{
+    const struct tw_outgoing outgoing = {.socket = descriptor};
+
+    return tw_dns_looks_at(&outgoing);
+}
+
+/* Asked before there is a copy, which takes more of the stack than a signal handler may have. */
+static inline bool is_watched(int descriptor)
+{
+    return __builtin_expect(atomic_load_explicit(tw_dns_is_connected, memory_order_relaxed), 0) && goes_to_dns(descriptor);
+}
 
 /* Judges the bytes of `outgoing`, and sends: `copied` is the call with the copy, `given` the caller's own. */
 #define SEND(outgoing, copied, given)                                       \
@@ -39,7 +50,7 @@ static __attribute__((noinline)) ssize_t send_watched(int socket, const void *by
 
 ssize_t tw_send(int socket, const void *bytes, size_t size, int flags)
 {
-    if (UNWATCHED)
+    if (!is_watched(socket))
         return TW_REAL(send, send_function)(socket, bytes, size, flags);
     return send_watched(socket, bytes, size, flags);
 }
@@ -55,7 +66,7 @@ static __attribute__((noinline)) ssize_t write_watched(int descriptor, const voi
 
 ssize_t tw_write(int descriptor, const void *bytes, size_t size)
 {
-    if (UNWATCHED)
+    if (!is_watched(descriptor))
         return TW_REAL(write, write_function)(descriptor, bytes, size);
     return write_watched(descriptor, bytes, size);
 }
@@ -71,7 +82,7 @@ static __attribute__((noinline)) ssize_t writev_watched(int descriptor, const st
 
 ssize_t tw_writev(int descriptor, const struct iovec *parts, int count)
 {
-    if (UNWATCHED)
+    if (!is_watched(descriptor))
         return TW_REAL(writev, writev_function)(descriptor, parts, count);
     return writev_watched(descriptor, parts, count);
 }
@@ -91,7 +102,7 @@ static __attribute__((noinline)) ssize_t pwritev2_watched(int descriptor, const 
 
 ssize_t tw_pwritev2(int descriptor, const struct iovec *parts, int count, off_t offset, int flags)
 {
-    if (UNWATCHED)
+    if (!is_watched(descriptor))
         return TW_REAL(pwritev2, pwritev2_function)(descriptor, parts, count, offset, flags);
     return pwritev2_watched(descriptor, parts, count, offset, flags);
 }
@@ -107,14 +118,14 @@ static __attribute__((noinline)) bool stream_denied(int to)
 
 ssize_t tw_sendfile(int to, int from, off_t *offset, size_t size)
 {
-    if (!UNWATCHED && stream_denied(to))
+    if (is_watched(to) && stream_denied(to))
         return -1;
     return TW_REAL(sendfile, sendfile_function)(to, from, offset, size);
 }
 
 ssize_t tw_splice(int from, off_t *from_offset, int to, off_t *to_offset, size_t size, unsigned flags)
 {
-    if (!UNWATCHED && stream_denied(to))
+    if (is_watched(to) && stream_denied(to))
         return -1;
     return TW_REAL(splice, splice_function)(from, from_offset, to, to_offset, size, flags);
 }

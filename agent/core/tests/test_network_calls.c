@@ -124,7 +124,7 @@ static void writes(void)
     int udp = socket(AF_INET, SOCK_DGRAM, 0), peer[4];
     socklen_t length = 4;
 
-    CHECK(tw_connect(udp, (struct sockaddr *)&to, sizeof to) == 0 && atomic_load(&tw_dns_is_connected), "connected");
+    CHECK(tw_connect(udp, (struct sockaddr *)&to, sizeof to) == 0 && atomic_load(tw_dns_is_connected), "connected");
     if (getsockopt(udp, SOL_SOCKET, 28, peer, &length) != 0)
         goto end; /* an emulator that does not know SO_PEERNAME */
     struct iovec part = {exactly(bytes, size), size};

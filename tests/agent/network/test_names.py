@@ -36,7 +36,7 @@ ROWS: list[Any] = [
     ("native", "getaddrinfo", {"value": -4}, NAME),
     ("syscall", "packet_write", REFUSED, NAME),
     ("", "ctypes_send_other_name", REFUSED, NAME),
-    ("packet_udp", "name upper_case second_question with_more redirected", REFUSED, NAME),
+    ("packet_udp", "name upper_case second_question with_more redirected connected_by_child", REFUSED, NAME),
     ("packet_udp", "below", REFUSED, BELOW),
     ("packet_udp", "pointing with_tail", REFUSED, ANY),
     ("packet_udp_connected", "send write writev sendmsg sendmmsg stream", REFUSED, NAME),

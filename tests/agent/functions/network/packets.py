@@ -182,6 +182,14 @@ def packet_tcp_fast_open():
 
 
 @way
+def packet_udp_connected_by_child():
+    """A child connects the socket that it has in common with this process."""
+    with datagram() as client:
+        in_child(lambda: client.connect((RESOLVER, DNS_PORT)))
+        return client.send(PACKETS["name"])
+
+
+@way
 def packet_udp_redirected():
     """The descriptor that is written to was opened for something else."""
     with datagram() as client:
