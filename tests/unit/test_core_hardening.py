@@ -103,6 +103,11 @@ def test_file_that_becomes_a_program(effect: str, started: bool, attempt: Attemp
     assert set(attacks) <= {"explicitlyDeniedProcess"}  # None where it started unseen, under alert.
 
 
+@pytest.mark.parametrize(("effect", "started"), [("prevent", False), ("alert", True)])
+def test_words_that_another_thread_changes(effect: str, started: bool, attempt: Attempt) -> None:
+    assert attempt("changing_words", WITHOUT_SECCOMP, effect=effect, block_all=True)[1] == started
+
+
 def test_thread_with_descriptors_of_its_own(attempt: Attempt) -> None:
     outcome = attempt("other_descriptors", effect="prevent", allow=[TRUE])
     assert outcome == (DENIED, False, ["explicitlyDeniedProcess"])

@@ -158,7 +158,7 @@ bool tw_socket_denied(const struct sockaddr_un *address, socklen_t size, bool ma
     struct tw_lookup lookup = {AT_FDCWD, path, 0};
     struct tw_entry entry;
     struct tw_file file;
-    bool denied = false;
+    bool denied;
     int error = errno;
     size_t start = offsetof(struct sockaddr_un, sun_path);
 
@@ -176,6 +176,8 @@ bool tw_socket_denied(const struct sockaddr_un *address, socklen_t size, bool ma
     } else if (!makes && tw_file_find(&lookup, 0, &file)) {
         denied = tw_found_denied(&file, false);
         close(file.descriptor);
+    } else {
+        denied = tw_unfound_denied(&lookup) || tw_files_state() == TW_FILES_ENFORCED;
     }
     if (!denied)
         errno = error;

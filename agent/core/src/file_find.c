@@ -38,8 +38,7 @@ static int pin(const struct tw_lookup *lookup, const char *path, int flags)
     return descriptor;
 }
 
-/* For audits, where the kernel does not tell: the path as it is written. */
-static void guess(const struct tw_lookup *lookup, char output[PATH_MAX])
+void tw_path_guess(const struct tw_lookup *lookup, char output[PATH_MAX])
 {
     char folder[PATH_MAX];
 
@@ -56,7 +55,7 @@ bool tw_file_find(const struct tw_lookup *lookup, int flags, struct tw_file *fil
         return false;
     file->is_named = tw_descriptor_path(file->descriptor, file->path);
     if (!file->is_named)
-        guess(lookup, file->path);
+        tw_path_guess(lookup, file->path);
     return true;
 }
 
@@ -103,7 +102,7 @@ bool tw_entry_find(const struct tw_lookup *lookup, struct tw_entry *entry)
     entry->last[size + ends_in_slash] = '\0';
     entry->is_named = tw_descriptor_path(entry->folder, parent);
     if (!entry->is_named) {
-        guess(lookup, entry->path);
+        tw_path_guess(lookup, entry->path);
         return true;
     }
     /* The root itself, "." and "..": no such call can succeed, the kernel says why. */

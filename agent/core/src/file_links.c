@@ -37,7 +37,7 @@ static bool is_wanted(struct search *search, int folder, const struct name *name
     if (strcmp(name->text, ".") == 0 || strcmp(name->text, "..") == 0 || depth == DEEPEST)
         return false;
     int inner = openat(folder, name->text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    bool found = inner >= 0 && holds(search, inner, depth + 1);
+    bool found = inner >= 0 ? holds(search, inner, depth + 1) : tw_is_shortage(errno);
 
     if (inner >= 0)
         close(inner);
@@ -75,8 +75,9 @@ const char *tw_linked_entry(const struct tw_list *deny, int descriptor)
         struct stat status;
         int entry = open(deny->items[i], O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_DIRECTORY);
         bool found = entry >= 0 ? holds(&search, entry, 0)
-                                : stat(deny->items[i], &status) == 0 && status.st_dev == search.wanted.st_dev &&
-                                      status.st_ino == search.wanted.st_ino;
+                                : tw_is_shortage(errno) ||
+                                      (stat(deny->items[i], &status) == 0 && status.st_dev == search.wanted.st_dev &&
+                                       status.st_ino == search.wanted.st_ino);
 
         if (entry >= 0)
             close(entry);

@@ -92,6 +92,19 @@ static int with_links_judged(int descriptor, const char *path, int flags, bool r
     return descriptor;
 }
 
+/* Whether another way would fail for the same reason. Where a relative path starts, the folders above may be closed. */
+static bool is_final(int error, bool relative)
+{
+    return error == ENOENT || error == EEXIST || error == EISDIR || error == ENOTDIR || error == EMFILE || error == EINTR ||
+           (error == EACCES && !relative);
+}
+
+/* The names of processes mean the same in many ways; the kernel's own tells which. */
+static bool is_of_process(const char *path)
+{
+    return strncmp(path, "/proc/", 6) == 0;
+}
+
 /* The usual case: no part of the path is a link. Returns false where another way has to be gone. Takes no more of the
  * stack than the path does: signal handlers open files, too. */
 static bool open_straight(const struct tw_lookup *lookup, int flags, mode_t mode, int *descriptor)
@@ -102,11 +115,12 @@ static bool open_straight(const struct tw_lookup *lookup, int flags, mode_t mode
 
     if (lookup->resolve != 0 || is_temporary(flags) || (flags & (O_ACCMODE | O_TRUNC)) == (O_RDONLY | O_TRUNC))
         return false;
-    if (!from_root(lookup, path, size) || !tw_path_lexical("/", path, real, size) || !is_allowed(real, reading))
+    if (!from_root(lookup, path, size) || !tw_path_lexical("/", path, real, size) || is_of_process(real) ||
+        !is_allowed(real, reading))
         return false;
     *descriptor = tw_open_how(AT_FDCWD, path, flags & ~O_TRUNC, mode, TW_RESOLVE_NO_SYMLINKS);
     if (*descriptor < 0)
-        return errno == ENOENT || errno == EACCES || errno == EEXIST || errno == EISDIR || errno == ENOTDIR || errno == EMFILE;
+        return is_final(errno, lookup->path[0] != '/');
     *descriptor = with_links_judged(*descriptor, real, flags, reading);
     return true;
 }
@@ -210,7 +224,7 @@ static bool making_denied(const struct tw_lookup *lookup, int flags, int attempt
     bool denied;
 
     if (!tw_entry_find(lookup, &entry))
-        return false;
+        return tw_unfound_denied(lookup);
     ssize_t length = (flags & (O_NOFOLLOW | O_EXCL)) != 0 ? -1 : readlinkat(entry.folder, entry.last, target, sizeof target - 1);
 
     if (length > 0 && attempts > 0) {
@@ -237,6 +251,8 @@ bool tw_file_open_denied(const struct tw_lookup *lookup, int flags)
         close_denied(file.descriptor);
     } else if (errno == ENOENT && (flags & O_CREAT) != 0) {
         denied = making_denied(lookup, flags, ATTEMPTS);
+    } else {
+        denied = tw_unfound_denied(lookup);
     }
     if (!denied)
         errno = error;

@@ -33,11 +33,56 @@ static bool is_no_file(const char *path)
     return false;
 }
 
+/* Passes by a part of a path that is a number. NULL: it is none. */
+static const char *behind_number(const char *path)
+{
+    size_t length = strspn(path, "0123456789");
+
+    return length > 0 && (path[length] == '/' || path[length] == '\0') ? path + length : NULL;
+}
+
+/* What follows "/proc/self" in the name of a file that every process has, of another process or of a thread. NULL: it is none
+ * of these. */
+static const char *behind_process(const char *path)
+{
+    static const char processes[] = "/proc/", own[] = "self/task/", threads[] = "/task/";
+    const char *at = path + sizeof processes - 1;
+
+    if (strncmp(path, processes, sizeof processes - 1) != 0)
+        return NULL;
+    if (strncmp(at, own, sizeof own - 1) == 0)
+        return behind_number(at + sizeof own - 1);
+    const char *rest = behind_number(at);
+    const char *thread = rest == NULL || strncmp(rest, threads, sizeof threads - 1) != 0
+                             ? NULL
+                             : behind_number(rest + sizeof threads - 1);
+
+    return thread == NULL ? rest : thread;
+}
+
+/* Threads and children have what the process has: an entry of the deny list below "/proc/self" is about them all. */
+static struct tw_verdict judge_of_process(const struct tw_filesystem *section, const struct tw_file_facts *facts)
+{
+    const struct tw_filesystem denying = {.effect = section->effect, .deny = section->deny, .readable = section->readable};
+    const char *rest = behind_process(facts->path);
+    char path[PATH_MAX] = "/proc/self";
+    size_t length = strlen(path);
+
+    if (rest == NULL || strlen(rest) >= sizeof path - length)
+        return (struct tw_verdict){0};
+    memcpy(path + length, rest, strlen(rest) + 1);
+    struct tw_file_facts own = {path, .reads_only = facts->reads_only, .with_all_below = facts->with_all_below};
+
+    return tw_judge_file(&denying, &own);
+}
+
 static struct tw_verdict judge(const struct tw_file_facts *facts)
 {
     if (tw_files_state() == TW_FILES_UNJUDGED || (!facts->unexamined && is_no_file(facts->path)))
         return (struct tw_verdict){0};
-    return tw_judge_file(&tw_policy_active->filesystem, facts);
+    struct tw_verdict verdict = tw_judge_file(&tw_policy_active->filesystem, facts);
+
+    return verdict.effect == TW_EFFECT_DISABLE ? judge_of_process(&tw_policy_active->filesystem, facts) : verdict;
 }
 
 static bool act(const struct tw_verdict *verdict, const char *path)
@@ -79,6 +124,18 @@ bool tw_found_denied(const struct tw_file *file, bool reads_only)
         return false;
     verdict = judge(&facts);
     return act(&verdict, file->path);
+}
+
+bool tw_unfound_denied(const struct tw_lookup *lookup)
+{
+    char path[PATH_MAX];
+    int error = errno;
+
+    if (!tw_is_shortage(error))
+        return false;
+    tw_path_guess(lookup, path);
+    errno = error;
+    return tw_file_denied(path, false, false);
 }
 
 bool tw_walk_denied(const struct tw_file *file)

@@ -6,6 +6,7 @@
 
 #include "policy.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -40,6 +41,15 @@ struct tw_lookup {
     uint64_t resolve; /* RESOLVE_... of openat2, when the caller gave some */
 };
 
+/* Whether a look failed since the process has no room for it: that says nothing about the file. */
+static inline bool tw_is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
+/* The path as it is written, from the root on: for audits, where the kernel does not tell. */
+void tw_path_guess(const struct tw_lookup *lookup, char output[PATH_MAX]);
+
 /* Finds what `lookup` leads to; `flags` may have O_NOFOLLOW and O_DIRECTORY. Returns false with the kernel's errno. */
 bool tw_file_find(const struct tw_lookup *lookup, int flags, struct tw_file *file);
 
@@ -65,6 +75,10 @@ bool tw_file_denied(const char *path, bool is_named, bool reads_only);
 /* The same for a file that is there, which may have other names as well (hard links). */
 bool tw_found_denied(const struct tw_file *file, bool reads_only);
 
+/* The same for what could not be found, as errno says: where that only means that there is no descriptor free to look with, it
+ * may be any file. Else errno is kept, and the kernel will say so too. */
+bool tw_unfound_denied(const struct tw_lookup *lookup);
+
 /* The same for a folder that is read with all below it. */
 bool tw_walk_denied(const struct tw_file *file);
 
@@ -76,8 +90,8 @@ bool tw_entry_taking_denied(const struct tw_entry *entry, bool with_all_below);
 /* The verdict on a name alone: no audit. */
 bool tw_entry_is_allowed(const struct tw_entry *entry, bool with_all_below);
 
-/* The entry of the deny list that is the same file under another name; NULL when there is none, or it would take too long
- * to find. */
+/* The entry of the deny list that is the same file under another name, or may be where there is no descriptor free to look;
+ * NULL when there is none, or it would take too long to find. */
 const char *tw_linked_entry(const struct tw_list *deny, int descriptor);
 
 /* open, openat, openat2: `mode` and `resolve` are 0 where not given. */

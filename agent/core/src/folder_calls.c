@@ -57,13 +57,17 @@ int tw_scandir(const char *path, struct dirent ***names, filter_function *filter
 
 bool tw_path_walk_denied(const char *path)
 {
+    struct tw_lookup lookup = {AT_FDCWD, path, 0};
     struct tw_file file;
     int error = errno;
 
-    if (tw_files_state() == TW_FILES_UNJUDGED || tw_is_no_address(path) ||
-        !tw_file_find(&(struct tw_lookup){AT_FDCWD, path, 0}, 0, &file)) {
-        errno = error;
-        return false; /* libc finds the same reason */
+    if (tw_files_state() == TW_FILES_UNJUDGED || tw_is_no_address(path))
+        return false;
+    if (!tw_file_find(&lookup, 0, &file)) {
+        bool denied = tw_unfound_denied(&lookup);
+
+        errno = denied ? EACCES : error; /* if not, libc finds the same reason */
+        return denied;
     }
     bool denied = tw_walk_denied(&file);
 

@@ -42,8 +42,10 @@ int tw_addopen(posix_spawn_file_actions_t *actions, int descriptor, const char *
     int error = errno;
 
     if (tw_later_denied(path, flags)) {
+        int reason = errno;
+
         errno = error;
-        return EACCES;
+        return reason;
     }
     return TW_REAL(posix_spawn_file_actions_addopen, addopen_function)(actions, descriptor, path, flags, mode);
 }

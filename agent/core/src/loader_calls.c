@@ -16,11 +16,13 @@ typedef void *dlmopen_function(Lmid_t, const char *, int);
 /* A name without a slash is looked for by the linker, in folders that the function does not choose. */
 static __attribute__((noinline)) bool denied(const char *name)
 {
+    struct tw_lookup lookup = {AT_FDCWD, name, 0};
     struct tw_file file;
 
-    if (tw_files_state() == TW_FILES_UNJUDGED || name == NULL || strchr(name, '/') == NULL ||
-        !tw_file_find(&(struct tw_lookup){AT_FDCWD, name, 0}, 0, &file))
+    if (tw_files_state() == TW_FILES_UNJUDGED || name == NULL || strchr(name, '/') == NULL)
         return false;
+    if (!tw_file_find(&lookup, 0, &file))
+        return tw_unfound_denied(&lookup);
     bool found = tw_found_denied(&file, true);
 
     close(file.descriptor);

@@ -101,13 +101,17 @@ static bool starts_shell(const char *words, int flags)
     return result == WRDE_CMDSUB;
 }
 
+/* What starts no shell now may not start one when libc reads it again: variables can change meanwhile. */
 int tw_wordexp(const char *words, wordexp_t *expansion, int flags)
 {
+    OWN_COMMAND(own, words);
     int error = errno;
 
-    if (starts_shell(words, flags) && stream_denied(words)) {
+    if (!starts_shell(own, flags))
+        return TW_REAL(wordexp, wordexp_function)(own, expansion, flags | WRDE_NOCMD);
+    if (stream_denied(own)) {
         errno = error;
         return WRDE_CMDSUB;
     }
-    return TW_REAL(wordexp, wordexp_function)(words, expansion, flags);
+    return TW_REAL(wordexp, wordexp_function)(own, expansion, flags);
 }

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <wordexp.h>
 
 static char marker[512];
 static char *arguments[] = {"touch", marker, NULL};
@@ -193,6 +194,35 @@ static int becoming_program(void)
     return started;
 }
 
+static char variable[] = "X=a";
+
+static void *change_variable(void *ignored)
+{
+    while (!done) {
+        ((volatile char *)variable)[2] = '\0';
+        ((volatile char *)variable)[2] = 'a';
+    }
+    return ignored;
+}
+
+/* Words that start a shell or not, as a variable has it that another thread changes. */
+static int changing_words(void)
+{
+    pthread_t thread;
+
+    if (putenv(variable) != 0 || pthread_create(&thread, NULL, change_variable, NULL) != 0)
+        return -2;
+    for (int i = 0; i < 20000 && access(marker, F_OK) != 0; i++) {
+        wordexp_t words;
+
+        if (wordexp("${X:-$(: >marker)}", &words, 0) == 0)
+            wordfree(&words);
+    }
+    done = 1;
+    pthread_join(thread, NULL);
+    return 0;
+}
+
 static int unshared; /* 1: the thread has its own descriptors; 2: those of the others are exchanged */
 
 /* Starts what is open under a number that means another file in the first thread. */
@@ -233,7 +263,7 @@ static const struct {
 } attempts[] = {
     {"no_descriptors", no_descriptors},     {"unreadable_script", unreadable_script},   {"other_folder", other_folder},
     {"other_descriptor", other_descriptor}, {"changing_arguments", changing_arguments}, {"broken_stream", broken_stream},
-    {"becoming_program", becoming_program}, {"other_descriptors", other_descriptors},
+    {"becoming_program", becoming_program}, {"other_descriptors", other_descriptors},   {"changing_words", changing_words},
 };
 
 int main(int count, char **values)

@@ -10,7 +10,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -202,6 +204,46 @@ static void entries(void)
     CHECK(tw_unlink(in("free/b")) == 0, "%s", strerror(errno));
 }
 
+static volatile sig_atomic_t signals;
+
+static void count(int number)
+{
+    signals += number == SIGALRM;
+}
+
+/* Who waits for the other end of a pipe is woken by the first signal, not by the next one. */
+static void interrupted(void)
+{
+    struct sigaction action = {.sa_handler = count};
+    struct itimerval timer = {.it_value = {.tv_usec = 20000}, .it_interval = {.tv_sec = 2}}, none = {0};
+
+    CHECK(mkfifo(in("free/pipe"), 0600) == 0 && sigaction(SIGALRM, &action, NULL) == 0, "%s", strerror(errno));
+    setitimer(ITIMER_REAL, &timer, NULL);
+    CHECK(tw_open(in("free/pipe"), O_RDONLY) == -1 && errno == EINTR && signals == 1, "%d signals", (int)signals);
+    setitimer(ITIMER_REAL, &none, NULL);
+}
+
+/* A process that stands in a folder may use it, although the folders above are closed to it. */
+static void below_closed_folders(void)
+{
+    int status = 0;
+
+    CHECK(mkdir(in("free/closed"), 0700) == 0 && mkdir(in("free/closed/inner"), 0755) == 0, "%s", strerror(errno));
+    make("free/closed/inner/file", "inner");
+    CHECK(chmod(in("free/closed/inner/file"), 0644) == 0, "%s", strerror(errno));
+    pid_t child = fork();
+
+    if (child == 0) {
+        bool is_there = chdir(in("free/closed/inner")) == 0 && chmod(in("free/closed"), 0) == 0;
+
+        if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+            _exit(2);
+        _exit(is_there && tw_open("file", O_RDONLY) >= 0 ? 0 : 1);
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0, "%x", status);
+    CHECK(chmod(in("free/closed"), 0700) == 0, "%s", strerror(errno));
+}
+
 static void *on_a_small_stack(void *none)
 {
     (void)none;
@@ -237,6 +279,8 @@ int main(void)
     opening();
     locks();
     entries();
+    interrupted();
+    below_closed_folders();
     CHECK(pthread_attr_init(&small) == 0 && pthread_attr_setstacksize(&small, 128 * 1024) == 0 &&
               pthread_create(&thread, &small, on_a_small_stack, NULL) == 0 && pthread_join(thread, NULL) == 0,
           "%s", strerror(errno));

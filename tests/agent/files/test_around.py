@@ -16,9 +16,9 @@ AROUND = [
     "around_second_c_library",
     "around_static_program",
 ]
-# libc's own look into a folder for what a word matches, which gives names alone; and what the linker loads because an
-# allowed library needs it.
-WITHIN = ["c_wordexp", "library_needed"]
+# libc's own look into a folder for what a word matches, which gives names alone; what the linker loads because an
+# allowed library needs it; and what libc opens for an allowed program, exchanged behind the look.
+WITHIN = ["c_wordexp", "library_needed", "c_addopen_swapped"]
 # What these lead to can't be told by a path, so the calls themselves are refused: by the hooks, and if they are gone
 # around by the lock. The last ones need rights that functions don't have, but this test has.
 REFUSED_CALLS = {

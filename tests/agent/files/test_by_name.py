@@ -27,7 +27,7 @@ ROWS: list[Any] = [
         "folder_mkdir made_by_attacker_folder dangling_create dangling_create_readonly dangling_folder",
         "new",
     ),
-    ("link", "hard_before hard_before_write", "/open/hard"),
+    ("link", "hard_before hard_before_write hard_with_last_descriptor", "/open/hard"),
     ("descriptor", "of_area of_denied of_open of_folder_link of_open_through_link", "secret"),
     ("descriptor", "of_file of_file_write of_file_chmod of_file_dev", "secret"),
     ("descriptor", "of_folder_in_proc of_folder_in_dev of_folder_dotdot of_proc_fd", "secret"),

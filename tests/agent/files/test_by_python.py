@@ -60,7 +60,7 @@ ROWS: list[Any] = [
     ("os", "fwalk", ".", ("alerts", ".|folder|empty")),
     ("unix_socket", "stream", "new", ("alerts", "new")),
     ("unix_socket", "datagram relative", "new"),
-    ("unix_socket", "to_somebody", "socket"),
+    ("unix_socket", "to_somebody to_somebody_without_descriptors", "socket"),
     ("program", "reads scrubbed_environment", "secret", ("prevented", {"value": ""})),
     ("program", "writes", "new", ("prevented", {"value": 1})),
     ("program", "shell_redirects", "new", ("prevented", {"value": 2 << 8})),

@@ -5,7 +5,7 @@ import socket
 import stat
 import subprocess
 
-from ways import descriptor, inside, read, way, ways
+from ways import descriptor, free_descriptors, inside, read, way, ways
 
 
 @ways("os")
@@ -115,6 +115,7 @@ def _sockets():
         "datagram": bound(socket.SOCK_DGRAM),
         "relative": _bound_relative,
         "to_somebody": _to_somebody,
+        "to_somebody_without_descriptors": _to_somebody_without_descriptors,
     }
 
 
@@ -130,6 +131,12 @@ def _connected(at):
 def _to_somebody(at):
     """What listens there gets what is written, as a file does."""
     with socket.socket(socket.AF_UNIX) as client:
+        client.connect(at.denied + "/socket")
+
+
+def _to_somebody_without_descriptors(at):
+    """Connecting needs none; looking what the path means does."""
+    with socket.socket(socket.AF_UNIX) as client, free_descriptors(0):
         client.connect(at.denied + "/socket")
 
 

@@ -3,7 +3,7 @@
 import os
 import threading
 
-from ways import close, contents, descriptor, in_thread, inside, read, way, ways, write
+from ways import close, contents, descriptor, free_descriptors, in_thread, inside, read, way, ways, write
 
 
 @ways("name")
@@ -87,7 +87,14 @@ def _links():
         "dangling_folder": lambda at: write(at.open + "/dangling_folder/new"),
         "hard_before": lambda at: read(at.open + "/hard"),
         "hard_before_write": lambda at: write(at.open + "/hard"),
+        "hard_with_last_descriptor": _hard_with_last_descriptor,
     }
+
+
+def _hard_with_last_descriptor(at):
+    """None is left to look with for what other names the file has."""
+    with free_descriptors(1):
+        return read(at.open + "/hard")
 
 
 def _long_chain(at):

@@ -92,7 +92,25 @@ def _reading():
         "fts_open": lambda at: _tree(at.denied),
         "fts_open_from_above": lambda at: _tree(at.area),
         "getutent": _records,
+        "addopen_swapped": _opened_later,
     }
+
+
+def _opened_later(at):
+    """What a program is to get as its input is another file by the time that it is opened."""
+    actions, child, here = ctypes.create_string_buffer(256), ctypes.c_int(), library()
+    read, write = os.pipe()
+    os.symlink(at.plain, at.mine)
+    here.posix_spawn_file_actions_init(actions)
+    here.posix_spawn_file_actions_addopen(actions, 0, at.mine.encode(), os.O_RDONLY, 0)
+    here.posix_spawn_file_actions_adddup2(actions, write, 1)
+    os.unlink(at.mine)
+    os.symlink(at.secret, at.mine)
+    words = (ctypes.c_char_p * 2)(b"cat", None)
+    here.posix_spawn(ctypes.byref(child), b"/usr/bin/cat", actions, None, words, None)
+    os.close(write)
+    os.waitpid(child.value, 0)
+    return contents(read)
 
 
 _OLDEST = {"x86_64": "GLIBC_2.2.5", "aarch64": "GLIBC_2.17"}[platform.machine()]
