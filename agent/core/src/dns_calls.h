@@ -19,6 +19,8 @@ struct hostent *tw_gethostbyname2(const char *name, int family);
 int tw_gethostbyname_r(const char *name, struct hostent *entry, char *buffer, size_t size, struct hostent **found, int *error);
 int tw_gethostbyname2_r(const char *name, int family, struct hostent *entry, char *buffer, size_t size,
                         struct hostent **found, int *error);
+struct netent *tw_getnetbyname(const char *name);
+int tw_getnetbyname_r(const char *name, struct netent *entry, char *buffer, size_t size, struct netent **found, int *error);
 struct hostent *tw_gethostbyaddr(const void *address, socklen_t size, int family);
 int tw_gethostbyaddr_r(const void *address, socklen_t size, int family, struct hostent *entry, char *buffer,
                        size_t buffer_size, struct hostent **found, int *error);

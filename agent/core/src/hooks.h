@@ -159,6 +159,8 @@ struct link_map;
     CALL(N | D, gethostbyname2, tw_gethostbyname2)     \
     CALL(N | D, gethostbyname_r, tw_gethostbyname_r)   \
     CALL(N | D, gethostbyname2_r, tw_gethostbyname2_r) \
+    CALL(D, getnetbyname, tw_getnetbyname)             \
+    CALL(D, getnetbyname_r, tw_getnetbyname_r)         \
     CALL(D, gethostbyaddr, tw_gethostbyaddr)           \
     CALL(D, gethostbyaddr_r, tw_gethostbyaddr_r)       \
     CALL(D, getnameinfo, tw_getnameinfo)               \

@@ -14,6 +14,8 @@ typedef struct hostent *gethostbyname_function(const char *);
 typedef struct hostent *gethostbyname2_function(const char *, int);
 typedef int gethostbyname_r_function(const char *, struct hostent *, char *, size_t, struct hostent **, int *);
 typedef int gethostbyname2_r_function(const char *, int, struct hostent *, char *, size_t, struct hostent **, int *);
+typedef struct netent *getnetbyname_function(const char *);
+typedef int getnetbyname_r_function(const char *, struct netent *, char *, size_t, struct netent **, int *);
 typedef struct hostent *gethostbyaddr_function(const void *, socklen_t, int);
 typedef int gethostbyaddr_r_function(const void *, socklen_t, int, struct hostent *, char *, size_t, struct hostent **, int *);
 typedef int getnameinfo_function(const struct sockaddr *, socklen_t, char *, socklen_t, char *, socklen_t, int);
@@ -120,6 +122,34 @@ int tw_gethostbyname2_r(const char *name, int family, struct hostent *entry, cha
     RESOLVE(result, TW_REAL(gethostbyname2_r, gethostbyname2_r_function)(question.name, family, entry, buffer, size, found, error));
     if (result == 0 && *found != NULL)
         tw_question_entry(&question, *found);
+    return result;
+}
+
+/* Of networks; where the system's settings say so, name servers are asked for those, too. What comes back is no address. */
+struct netent *tw_getnetbyname(const char *name)
+{
+    struct tw_question question = {.state = NULL, .is_query = true};
+    struct netent *entry;
+
+    if (tw_question_denied(&question, name)) {
+        h_errno = NO_RECOVERY;
+        return NULL;
+    }
+    RESOLVE(entry, TW_REAL(getnetbyname, getnetbyname_function)(question.name));
+    return entry;
+}
+
+int tw_getnetbyname_r(const char *name, struct netent *entry, char *buffer, size_t size, struct netent **found, int *error)
+{
+    struct tw_question question = {.state = NULL, .is_query = true};
+    int result;
+
+    if (tw_question_denied(&question, name)) {
+        *found = NULL;
+        *error = h_errno = NO_RECOVERY;
+        return EPERM;
+    }
+    RESOLVE(result, TW_REAL(getnetbyname_r, getnetbyname_r_function)(question.name, entry, buffer, size, found, error));
     return result;
 }
 

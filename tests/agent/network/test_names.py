@@ -32,6 +32,7 @@ ROWS: list[Any] = [
     ("ctypes_res", "query_escaped", UNANSWERED, ANY),
     ("ctypes_res", "send nsend", REFUSED, NAME),
     ("ctypes", "gethostbyname gethostbyname2 gethostbyname_r gethostbyname2_r", UNANSWERED, NAME),
+    ("ctypes", "getnetbyname getnetbyname_r", UNANSWERED, NAME),
     ("ctypes", "getaddrinfo getaddrinfo_a", {"value": -4}, NAME),
     ("native", "getaddrinfo", {"value": -4}, NAME),
     ("syscall", "packet_write", REFUSED, NAME),

@@ -193,4 +193,12 @@ def _ctypes():
         "gethostbyname2": lambda: _hosts("gethostbyname2", name, socket.AF_INET6),
         "gethostbyname_r": lambda: _reentrant("gethostbyname_r", name),
         "gethostbyname2_r": lambda: _reentrant("gethostbyname2_r", name, socket.AF_INET),
+        "getnetbyname": lambda: _of_networks(_hosts, "getnetbyname", name),
+        "getnetbyname_r": lambda: _of_networks(_reentrant, "getnetbyname_r", name),
     }
+
+
+def _of_networks(ask, call, name):
+    """Names of networks are looked for where the settings say; the function changes them for itself."""
+    libc().__nss_configure_lookup(b"networks", b"dns")
+    return ask(call, name)
