@@ -49,6 +49,7 @@ system:
 	@tests/system-packages
 	@tests/ruby-versions
 	@tests/node-versions
+	@tests/node-clients
 
 # A Debian Python may come without ensurepip: then its own pip fills the environment from outside.
 $(VENV)/.pip:

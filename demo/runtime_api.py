@@ -137,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._answer(200, event[1], self.server.api.headers(event[0]))
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self._body()
         kind = {"response": "response", "error": "error"}.get(self.path.rsplit("/", 1)[-1])
         if kind is None or not self.path.startswith(_PREFIX):
             return self._answer(404, b"{}", {})
@@ -145,6 +145,18 @@ class _Handler(BaseHTTPRequestHandler):
             kind = "init-error"
         self._answer(202, b'{"status":"OK"}\n', {})
         return self.server.api.settle(Outcome(kind, body))
+
+    def _body(self) -> bytes:
+        """What was posted; a streamed response comes in chunks, with the error that ended it in its trailers."""
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        while (line := self.rfile.readline()) not in (b"\r\n", b"\n", b""):
+            body += line
+        return body
 
     def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)
@@ -191,6 +203,8 @@ class Environment:
             "AWS_LAMBDA_FUNCTION_NAME": name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{name}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": "2026/01/01/[$LATEST]0123456789abcdef0123456789abcdef",
             "AWS_REGION": "us-east-1",
             "LAMBDA_TASK_ROOT": str(task_root),
             "PYTHONPATH": str(task_root),

@@ -85,6 +85,13 @@ class Functions:
             variables["TW_POLICY"] = policy
         return runtime_api.Environment(task_root, handler, command=self.command, variables=variables)
 
+    def on_node(self, major: int, client: str = "3.3.0") -> Functions:
+        """The same under a Node.js of the tests, with one of Lambda's clients for it."""
+        (binary,) = (ROOT / "build" / "node").glob(f"{major}.*/bin/node")
+        package = ROOT / "build" / "node-client" / client / "node_modules" / "aws-lambda-ric"
+        entry = package / {"3.3.0": "bin/index.mjs", "4.0.2": "index.mjs"}[client]
+        return replace(self, command=(str(binary), str(entry)))
+
     def without_seccomp(self) -> Functions:
         """The same on a platform that refuses the kernel lock."""
         helper = str(Path(__file__).with_name("without_seccomp.py"))
@@ -172,6 +179,17 @@ def compile_library(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., P
         return target
 
     return compile_source
+
+
+@pytest.fixture(scope="session")
+def addon(compile_library: Callable[..., Path]) -> dict[str, str]:
+    """What the attacks of the Node.js function need in machine code, by the variables that name it."""
+    source = FUNCTIONS / "nodejs" / "native.c"
+    (headers,) = (ROOT / "build" / "node").glob("24.*/include/node")
+    return {
+        "ATTACK_ADDON": str(compile_library(source, "attack.node", f"-I{headers}")),
+        "ATTACK_CONSTRUCTOR": str(compile_library(source, "constructor.node", "-DCONSTRUCTOR")),
+    }
 
 
 def interpreters() -> Iterator[tuple[str, str]]:

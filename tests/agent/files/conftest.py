@@ -193,13 +193,22 @@ def place(compiled: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def start(functions: Any, compiled: dict[str, str], place: Place, read_audits: Any) -> Iterator[Any]:
+def attacker(functions: Any) -> tuple[Any, str]:
+    """Where the attacking function runs, and its name."""
+    return functions, "files"
+
+
+@pytest.fixture(scope="module")
+def start(
+    attacker: tuple[Any, str], compiled: dict[str, str], place: Place, read_audits: Any
+) -> Iterator[Any]:
     """Starts environments of the attacking function; they end with the module."""
     started: list[Attacks] = []
+    runtime, name = attacker
 
     def run(policy: str | None, lock: bool = True) -> Attacks:
-        root = functions.original("files") if policy is None else functions.protected("files")
-        here = functions if lock else functions.without_seccomp()
+        root = runtime.original(name) if policy is None else runtime.protected(name)
+        here = runtime if lock else runtime.without_seccomp()
         attacks = Attacks(lambda: here.start(root, policy, **compiled), place, read_audits)
         started.append(attacks)
         return attacks

@@ -30,6 +30,7 @@ class Place:
             "library.so": library,
             "database": _database(base),
             "denied_module.py": f'VALUE = "{TOKEN}"\n'.encode(),
+            "denied_module.js": f'exports.VALUE = "{TOKEN}";\n'.encode(),
         }
         self._count = 0
         self._server: socket.socket | None = None
