@@ -206,25 +206,32 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundi
     network.close()
 
 
-@pytest.fixture(scope="session")
-def start(surroundings: Surroundings, functions: Any, compile_library: Any) -> Callable[..., Any]:
-    """Starts an environment in the namespace: protected with a policy, else as it is."""
+@pytest.fixture(scope="module")
+def attacker(functions: Any, compile_library: Any) -> tuple[Any, str, dict[str, str]]:
+    """Where the attacking function runs, its name, and the variables that it needs."""
     source = functions.original("network") / "native.c"
     library = str(compile_library(source, "network.so", "-lpthread"))
+    # What the ways share with the attacks on processes.
+    return functions, "network", {"ATTACK_NETWORK": library, "PYTHONPATH": str(functions.original("attacks"))}
+
+
+@pytest.fixture(scope="module")
+def start(surroundings: Surroundings, attacker: tuple[Any, str, dict[str, str]]) -> Callable[..., Any]:
+    """Starts an environment in the namespace: protected with a policy, else as it is."""
+    runtime, name, given = attacker
 
     def start_one(policy: str | None, with_lock: bool = True) -> Any:
-        root = functions.original("network") if policy is None else functions.protected("network")
-        # Below it: what the ways share with the attacks on processes.
-        path = f"{root}:{functions.original('attacks')}"
-        here = functions if with_lock else functions.without_seccomp()
-        return surroundings.namespace.run(
-            lambda: here.start(root, policy, PYTHONPATH=path, ATTACK_NETWORK=library)
-        )
+        root = runtime.original(name) if policy is None else runtime.protected(name)
+        variables = dict(given)
+        if "PYTHONPATH" in variables:
+            variables["PYTHONPATH"] = f"{root}:{variables['PYTHONPATH']}"
+        here = runtime if with_lock else runtime.without_seccomp()
+        return surroundings.namespace.run(lambda: here.start(root, policy, **variables))
 
     return start_one
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def attacks(start: Any, surroundings: Surroundings, read_audits: Any) -> Callable[..., Attacks]:
     return lambda policy, with_lock=True: Attacks(lambda: start(policy, with_lock), surroundings, read_audits)
 

@@ -3,6 +3,7 @@
 const fs = require('fs');
 const path = require('path');
 const child = require('child_process');
+const major = Number(process.versions.node.split('.')[0]);
 const { called, inThread, native, once } = require('./ways.js');
 
 // Where an attempt takes place: what the test has put there, and names that nobody has.
@@ -17,13 +18,17 @@ function placeOf({ base }) {
 
 async function textOf(opened) {
   if (typeof opened === 'number') {
-    const text = fs.readFileSync(opened, 'utf8');
-    fs.closeSync(opened);
-    return text;
+    try {
+      return fs.readFileSync(opened, 'utf8');
+    } finally {
+      fs.closeSync(opened);
+    }
   }
-  const text = await opened.readFile('utf8');
-  await opened.close();
-  return text;
+  try {
+    return await opened.readFile('utf8');
+  } finally {
+    await opened.close();
+  }
 }
 
 async function namesIn(folder) {
@@ -40,7 +45,7 @@ const nothing = () => null;
 const CALLS = {
   readFile: [(at) => [at.secret, 'utf8']],
   open: [(at) => [at.secret, 'r'], textOf],
-  open_new: [(at) => [at.new, 'w'], textOf],
+  open_new: [(at) => [at.new, 'w+'], textOf],
   open_append: [(at) => [at.secret, 'a+'], textOf],
   writeFile: [(at) => [at.new, 'x']],
   writeFile_over: [(at) => [at.secret, 'x']],
@@ -127,8 +132,9 @@ function elsewhere(folder, attack) {
 async function listened(at) {
   const server = require('net').createServer().listen(at.new);
   await once(server, 'listening');
-  await new Promise((resolve) => server.close(resolve));
-  return at.new;
+  // Closing it would take its name away.
+  server.unref();
+  return 'listens';
 }
 
 async function connected(file) {
@@ -170,7 +176,7 @@ const OTHERS = {
   socket_listen: (at) => listened(at),
   socket_to_somebody: (at) => connected(at.denied + '/socket'),
   thread: (at) => inThread("post(require('fs').readFileSync(ask, 'utf8'));", at.secret),
-  thread_promise: (at) => inThread("require('fs').promises.readFile(ask, 'utf8').then(post, post);", at.secret),
+  thread_promise: (at) => inThread("require('fs').promises.readFile(ask, 'utf8').then(post, ({ code }) => post({ code }));", at.secret),
   thread_own_environment: (at) =>
     inThread("try { post(require('fs').readFileSync(ask, 'utf8')); } catch (error) { post({ code: error.code }); }", at.secret, { env: {} }),
   program: (at) => String(child.execFileSync('/usr/bin/cat', [at.secret], { stdio: 'pipe' })),
@@ -185,12 +191,13 @@ const OTHERS = {
   around_addon_raw_open: (at) => native('raw_open', at.new, 'x'),
 };
 
-// The bindings that fs itself calls; their signatures differ between versions.
+// The bindings that fs itself calls; before Node.js 20 they tell errors by an argument.
 function viaBinding(name, ...given) {
   const binding = process.binding('fs');
+  if (major >= 20) return binding[name](...given);
   const context = {};
   const answer = binding[name](...given, undefined, context);
-  if (context.code) throw Object.assign(new Error(name), { code: context.code });
+  if (context.errno !== undefined) throw Object.assign(new Error(name), { code: require('util').getSystemErrorName(context.errno) });
   return answer;
 }
 
@@ -220,7 +227,6 @@ function byWasi(folder, name) {
   return Buffer.from(instance.exports.memory.buffer, 128, 16).toString();
 }
 
-const [major] = process.versions.node.split('.').map(Number);
 const NEWER = {};
 if (major >= 20) {
   NEWER.wasi = (at) => byWasi(at.area, 'denied/secret');
