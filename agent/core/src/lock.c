@@ -1,8 +1,8 @@
 #define _GNU_SOURCE
 #include "lock.h"
 
-#include "files.h"
 #include "lock_filter.h"
+#include "rings.h"
 #include "sealed.h"
 #include "text.h"
 
@@ -25,7 +25,6 @@ enum { MACHINE = TW_X86_64, SECCOMP = 317 };
 enum { MACHINE = TW_AARCH64, SECCOMP = 277 };
 #endif
 
-enum { EARLY_DESCRIPTORS = 64 };
 enum { SPECULATION_AS_IT_IS = 1 << 2 }; /* SECCOMP_FILTER_FLAG_SPEC_ALLOW */
 
 TW_SEALED static bool refuses_programs;
@@ -98,21 +97,6 @@ static const char *lock(const struct sock_fprog *program)
     return refused(errno);
 }
 
-/* Whether the process has a ring already, as Node.js has since version 20, from its very beginning: among the first
- * descriptors. */
-static bool has_ring(void)
-{
-    static const char ring[] = "anon_inode:[io_uring]";
-    char link[TW_DESCRIPTOR_LINK], target[sizeof ring];
-
-    for (int descriptor = 0; descriptor < EARLY_DESCRIPTORS; descriptor++) {
-        tw_descriptor_link(descriptor, link);
-        if (readlink(link, target, sizeof target) == sizeof ring - 1 && memcmp(target, ring, sizeof ring - 1) == 0)
-            return true;
-    }
-    return false;
-}
-
 const char *tw_lock_install(const struct tw_policy *policy)
 {
     unsigned wishes = tw_lock_wishes(policy);
@@ -120,7 +104,7 @@ const char *tw_lock_install(const struct tw_policy *policy)
 
     if (wishes == TW_LOCK_NOTHING)
         return "off";
-    if (!has_ring())
+    if (tw_rings_found() == TW_RINGS_NONE)
         wishes |= TW_LOCK_RINGS;
     struct sock_fprog program = {
         .len = (unsigned short)tw_lock_filter(MACHINE, wishes, instructions),

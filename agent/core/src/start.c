@@ -12,6 +12,7 @@
 #include "sealed.h"
 #include "platform.h"
 #include "resolved.h"
+#include "rings.h"
 #include "start_child.h"
 #include "text.h"
 
@@ -125,6 +126,10 @@ static int enforce(const struct tw_policy *policy, const struct starter *starter
                                            : "the rule is enforced";
     const char *unjudged = NULL;
 
+    if (policy->filesystem.effect != TW_EFFECT_DISABLE && tw_rings_found() == TW_RINGS_POLLED) {
+        say(message, size, "files are opened through an io_uring, which can't be judged: unset UV_USE_IO_URING", "");
+        return TW_E_SYSTEM;
+    }
     if (!tw_audit_open(&identity, starter->parent, starter->request)) {
         say(message, size, "there is no memory for audits", "");
         return TW_E_SYSTEM;
