@@ -50,6 +50,7 @@ system:
 	@tests/ruby-versions
 	@tests/node-versions
 	@tests/node-clients
+	@tests/node-packages
 
 # A Debian Python may come without ensurepip: then its own pip fills the environment from outside.
 $(VENV)/.pip:

@@ -1,0 +1,1 @@
+exports.helped = 'helped';
