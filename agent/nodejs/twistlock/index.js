@@ -84,11 +84,13 @@ function refuseDamaged(file) {
   const descriptor = fs.openSync(file, 'r');
   try {
     const header = Buffer.alloc(64);
+    const status = fs.fstatSync(descriptor);
+    if (!status.isFile()) throw new Error('its library is no file: ' + file);
     fs.readSync(descriptor, header, 0, 64, 0);
     // e_shoff, e_shentsize and e_shnum: the table of sections, which linkers put last.
     const end = Number(header.readBigUInt64LE(40)) + header.readUInt16LE(58) * header.readUInt16LE(60);
     const isElf = header.readUInt32BE(0) === 0x7f454c46;
-    if (!isElf || end > fs.fstatSync(descriptor).size) throw new Error('its library is damaged: ' + file);
+    if (!isElf || end > status.size) throw new Error('its library is damaged: ' + file);
   } finally {
     fs.closeSync(descriptor);
   }
