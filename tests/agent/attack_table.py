@@ -25,9 +25,15 @@ NATIVE = "native code, or `ctypes`"
 STATIC = "an allowed program, and a file of machine code"
 TAMPERED = f"{NATIVE}; put back when the next invocation begins, with an audit"
 # Which programs the rows are of, by heading.
-PYTHON, RUBY = "Python", "Ruby"
-CLIENTS = {PYTHON: "under `awslambdaric`", RUBY: "under the documented runtime loop"}
+PYTHON, NODE, RUBY = "Python", "Node.js", "Ruby"
+CLIENTS = {
+    PYTHON: "under `awslambdaric`",
+    NODE: "14 and 24 under `aws-lambda-ric`",
+    RUBY: "under the documented runtime loop",
+}
 TIMES = "it changes a time, no content"
+AUDITED = "stopped, with audits"
+ADDON = "native code, as an addon"
 FIDDLE = "native code, or `fiddle`"
 CHILD = "an allowed program; a library of the attacker's, or write access to the function's folder"
 
@@ -71,6 +77,13 @@ TABLES = (
         "The agent itself", "test_agent_itself.py", "CHILD_SILENT", "stopped, no audit", "stopped, no audit"
     ),
     Table("The agent itself", "test_agent_itself.py", "CHILD_AROUND", GOES, GOES, CHILD),
+    Table("Processes", "nodejs/test_node_processes.py", "WAYS", runtime=NODE),
+    Table("Processes", "nodejs/test_node_processes.py", "AROUND", LOCKED, GOES, ADDON, NODE),
+    Table("Network", "network/test_node_network.py", "WAYS", AUDITED, AUDITED, runtime=NODE),
+    Table("Network", "network/test_node_network.py", "AROUND", GOES, GOES, ADDON, NODE),
+    Table("Names", "network/test_node_network.py", "NAMES", AUDITED, AUDITED, runtime=NODE),
+    Table("Files", "files/test_node_files.py", "WAYS", AUDITED, AUDITED, runtime=NODE),
+    Table("Files", "files/test_node_files.py", "AROUND", GOES, GOES, ADDON, NODE),
     Table("Processes", "ruby/test_ruby_attacks.py", "PROCESSES", runtime=RUBY),
     Table("Processes", "ruby/test_ruby_attacks.py", "AROUND", LOCKED, GOES, FIDDLE, RUBY),
     Table("Network and names", "network/test_ruby_network.py", "REACHING", runtime=RUBY),

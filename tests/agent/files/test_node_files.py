@@ -12,12 +12,16 @@ from typing import Any
 
 import pytest
 
-_SPEC = importlib.util.spec_from_file_location("nodejs_ways", Path(__file__).parents[1] / "nodejs" / "conftest.py")
+_SPEC = importlib.util.spec_from_file_location(
+    "nodejs_ways", Path(__file__).parents[1] / "nodejs" / "conftest.py"
+)
 assert _SPEC is not None
 assert _SPEC.loader is not None
 _ways = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(_ways)
-BY_VERSION = {major: [way for way in _ways.ways_of(major) if way.startswith("fs_")] for major in _ways.VERSIONS}
+BY_VERSION = {
+    major: [way for way in _ways.ways_of(major) if way.startswith("fs_")] for major in _ways.VERSIONS
+}
 AROUND = ["fs_around_addon_raw_open"]
 WAYS = [way for way in BY_VERSION[24] if way not in AROUND]
 # What Node.js says of an attempt that is prevented, where it is not the name of the error.
@@ -95,9 +99,7 @@ def prevented(row: str, major: int) -> tuple[str, Any]:
 
 @pytest.mark.parametrize("attacker", BY_VERSION, indirect=True, ids=lambda major: f"node{major}")
 @pytest.mark.parametrize("name", AROUND)
-def test_way_around_the_hooks(
-    name: str, unprotected: Any, protected: dict[str, Any], unlocked: Any
-) -> None:
+def test_way_around_the_hooks(name: str, unprotected: Any, protected: dict[str, Any], unlocked: Any) -> None:
     """docs/security.md says what an attacker must have for it: native code execution."""
     assert unprotected.run(name).happened
     for attacks in (protected["prevent"], unlocked):

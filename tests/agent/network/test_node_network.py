@@ -12,12 +12,24 @@ from typing import Any
 
 import pytest
 
-_SPEC = importlib.util.spec_from_file_location("nodejs_ways", Path(__file__).parents[1] / "nodejs" / "conftest.py")
+_SPEC = importlib.util.spec_from_file_location(
+    "nodejs_ways", Path(__file__).parents[1] / "nodejs" / "conftest.py"
+)
 assert _SPEC is not None
 assert _SPEC.loader is not None
 _ways = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(_ways)
-OTHERS = ("fs_", "child_", "binding_spawn", "binding_process", "cluster", "thread", "context", "addon_", "execve")
+OTHERS = (
+    "fs_",
+    "child_",
+    "binding_spawn",
+    "binding_process",
+    "cluster",
+    "thread",
+    "context",
+    "addon_",
+    "execve",
+)
 THREADS = ("thread_connect", "thread_send", "thread_fetch")
 AROUND = ["around_addon_raw_connect"]
 
@@ -48,7 +60,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="module")
-def attacker(request: pytest.FixtureRequest, functions: Any, addon: dict[str, str]) -> tuple[Any, str, dict[str, str]]:
+def attacker(
+    request: pytest.FixtureRequest, functions: Any, addon: dict[str, str]
+) -> tuple[Any, str, dict[str, str]]:
     return functions.on_node(request.param), "nodejs", addon
 
 

@@ -70,4 +70,6 @@ def _comparable(outcome: Any) -> tuple[str, Any]:
     """
     if outcome.kind not in ("error", "init-error"):
         return outcome.kind, outcome.body.partition(b"Lambda-Runtime-Function-Error-Body")[0]
-    return outcome.kind, {key: value for key, value in outcome.document.items() if key not in ("trace", "stackTrace")}
+    return outcome.kind, {
+        key: value for key, value in outcome.document.items() if key not in ("trace", "stackTrace")
+    }

@@ -45,8 +45,23 @@ def pair(node: Any, policy: Callable[[str], str]) -> Any:
 def events() -> list[Any]:
     """Fifty events: every kind of JSON value, and shapes of random depth."""
     source = random.Random(5)
-    leaves: list[Any] = [None, True, False, 0, -1, 1.5, 1e300, 2**53, "", "text", "\u00e9\u2603\U0001f600", [], {}]
-    shapes = [{"a": source.choice(leaves), "b": [source.choice(leaves), {"c": source.choice(leaves)}]} for _ in range(36)]
+    leaves: list[Any] = [
+        None,
+        True,
+        False,
+        0,
+        -1,
+        1.5,
+        1e300,
+        2**53,
+        "",
+        "text",
+        "\u00e9\u2603\U0001f600",
+        [],
+        {},
+    ]
+    any_of = source.choice
+    shapes = [{"a": any_of(leaves), "b": [any_of(leaves), {"c": any_of(leaves)}]} for _ in range(36)]
     return [*leaves, *shapes, {"large": "x" * 100_000}]
 
 
@@ -59,7 +74,13 @@ def comparable(outcome: Any) -> tuple[Any, ...]:
         return outcome.kind, _described(outcome.document)
     body, streamed, trailer = outcome.body.partition(b"Lambda-Runtime-Function-Error-Type: ")
     kind, _, error = trailer.partition(b"\r\nLambda-Runtime-Function-Error-Body: ")
-    return outcome.kind, outcome.status, body, kind, streamed and _described(json.loads(base64.b64decode(error)))
+    return (
+        outcome.kind,
+        outcome.status,
+        body,
+        kind,
+        streamed and _described(json.loads(base64.b64decode(error))),
+    )
 
 
 def _described(document: Any) -> tuple[Any, int]:
