@@ -26,7 +26,7 @@ CORE = AGENT / "core"
 SHIMS = {
     "python": (AGENT / "python" / "twistlock", ("sync", "async", "generator", "callable")),
     "ruby": (AGENT / "ruby" / "twistlock", ("sync", "callable")),
-    "nodejs": (AGENT / "nodejs" / "twistlock", ("sync", "async", "callable")),
+    "nodejs": (AGENT / "nodejs" / "twistlock", ("sync", "async", "callable", "bundled")),
 }
 # glibc 2.17 is that of Amazon Linux 2's oldest runtimes' base (CentOS 7): what it has, all later ones have.
 TARGETS = {"x86_64": "x86_64-linux-gnu.2.17", "aarch64": "aarch64-linux-gnu.2.17"}

@@ -220,6 +220,7 @@ def _locate(archive: Archive, family: str, request: Request, one: DeclaredFuncti
         region=request.region or one.region,
         environment=one.environment,
         architectures=one.architectures,
+        build_method=one.build_method,
         evidence=(f"{handler}: {one.evidence}", f"{handler}: loaded from {file}"),
     )
 

@@ -43,6 +43,7 @@ from defender.removal import restored
 from defender.report import ChangeReport, FunctionReport, Report
 from defender.runtimes import runtime
 from defender.runtimes.model import Detection, Request
+from defender.runtimes.nodejs import portable
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,10 @@ class _Work:
             )
         plan = plan.plus(Plan(edits=packaging_edits(self.archive, names, declared)))
         policies = tuple(file for one in self.protections for file in one.files)
+        if found.family == "nodejs" and self.archive.is_folder and self.bundle.is_ours:
+            folders = [posixpath.join(root, manifests.FOLDER) for root in self.roots]
+            modules = [portable.module(folder, self.bundle.members, policies) for folder in folders]
+            plan = plan.plus(Plan(added=tuple(modules)))
         return plan.plus(Plan(added=policies))
 
     @property

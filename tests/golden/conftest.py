@@ -145,11 +145,17 @@ def cases(family: str) -> tuple[Case, ...]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test for each case: all, those that embed refuses, those that it protects."""
+    """One test for each case: all, those that embed refuses, those that it protects, and of these what is bundled.
+
+    What a bundler builds is loaded by test_bundled.py alone.
+    """
+    loads = metafunc.module.__name__.endswith("test_proof")
     wanted = {
         "any_case": lambda case: True,
         "refused": lambda case: "refused" in case.facts,
-        "case": lambda case: "refused" not in case.facts,
+        "case": lambda case: "refused" not in case.facts and not (loads and "bundler" in case.facts),
+        "bundled": lambda case: "bundler" in case.facts,
+        "typed": lambda case: case.name.startswith("typescript-"),
     }
     for argument, is_wanted in wanted.items():
         if argument in metafunc.fixturenames:

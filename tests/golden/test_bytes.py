@@ -97,6 +97,7 @@ def test_every_case_says_what_it_is(any_case: Any) -> None:
         "skipped",
         "events",
         "original",
+        "bundler",
     }
     known.add("spare")
     assert set(facts) <= known

@@ -66,7 +66,7 @@ function start() {
   return { status: result === DISABLED ? 'disabled' : 'enforcing', reason: said.message };
 }
 
-// The core's file for this machine: beside this one, or where a bundler that took this one in has left it.
+// The core's file for this machine: beside this one, in the package's root, or out of a bundle that holds it as text.
 function library() {
   if (process.platform !== 'linux') throw new Error('it runs on Linux only');
   const machine = { x64: 'x86_64', arm64: 'aarch64' }[process.arch] || process.arch;
@@ -74,9 +74,28 @@ function library() {
   const root = process.env.LAMBDA_TASK_ROOT;
   const places = [folder, path.join(folder, 'twistlock')].concat(root ? [path.join(root, 'twistlock')] : []);
   const files = places.map((place) => path.join(place, 'libdefender-linux-' + machine));
-  const found = files.find((file) => fs.existsSync(file));
-  if (!found) throw new Error('its library is missing: ' + files[0]);
-  return found;
+  return files.find((file) => fs.existsSync(file)) || unpacked('libdefender-linux-' + machine, files[0]);
+}
+
+// A bundler takes in what is JavaScript and leaves all else out: native.js, where it was added, holds the files as text.
+function unpacked(name, wanted) {
+  let packed = {};
+  try {
+    packed = require('./native.js');
+  } catch (error) {
+    // It was not added: nothing was going to be bundled.
+  }
+  if (!packed[name]) throw new Error('its library is missing: ' + wanted);
+  // Another thread has unpacked it already.
+  const mapped = /\s(\/\S+\/twistlock-\w+\/libdefender-linux-\w+)\n/.exec(fs.readFileSync('/proc/self/maps', 'latin1'));
+  if (mapped) return mapped[1];
+  const zlib = builtin ? builtin('zlib') : require('zlib');
+  const os = builtin ? builtin('os') : require('os');
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'twistlock-'));
+  for (const file of Object.keys(packed).filter((one) => one === name || !one.startsWith('libdefender-'))) {
+    fs.writeFileSync(path.join(folder, file), zlib.inflateRawSync(Buffer.from(packed[file], 'base64')), { mode: 0o500 });
+  }
+  return path.join(folder, name);
 }
 
 // The loader dies of a SIGBUS in a file that was cut: its ELF header says where it ends.

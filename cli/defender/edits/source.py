@@ -22,10 +22,14 @@ UTF8_BOM = b"\xef\xbb\xbf"
 
 @lru_cache
 def language(grammar: str) -> Language:
-    """The grammar of the PyPI package `grammar`, for example `tree_sitter_python`."""
+    """The grammar of the PyPI package `grammar`, for example `tree_sitter_python`.
+
+    Of a package with several, the function that gives it stands behind a colon.
+    """
     from tree_sitter import Language
 
-    return Language(import_module(grammar).language())
+    package, _, function = grammar.partition(":")
+    return Language(getattr(import_module(package), function or "language")())
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class DeclaredFunction:
     artifact: str | None = None
     """A ready-made archive within the input that is deployed instead of a folder."""
     build_method: str | None = None
-    """SAM's `Metadata.BuildMethod`, such as `makefile` or `esbuild`."""
+    """SAM's `Metadata.BuildMethod`, such as `makefile` or `esbuild`; a bundler among the framework's plugins."""
     wrapped_by: str | None = None
     """The product whose wrapper the handler setting names; `handler` is then the function behind it."""
     setting: str | None = None

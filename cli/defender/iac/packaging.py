@@ -18,7 +18,6 @@ from defender.edits.splice import Splice, apply_splices
 from defender.edits.yaml import Mapping, Sequence
 from defender.edits.yaml_insert import add_list, append_items, plain_item, plain_list, proof
 from defender.errors import RewriteRefused
-from defender.iac.bundlers import refuse_esbuild
 from defender.iac.documents import open_service, parse_for_edit
 from defender.iac.folders import is_file
 from defender.iac.ignore_edits import ignore_edits
@@ -41,10 +40,8 @@ def packaging_edits(
     """
     wanted = {root: tuple(names) for root, names in bundles.items()}
     for function in declared.functions:
-        if function.task_root in wanted:
-            refuse_esbuild(function)
-            if function.build_method == "makefile":
-                _refuse_makefile(archive, function, function.task_root)
+        if function.build_method == "makefile" and function.task_root in wanted:
+            _refuse_makefile(archive, function, function.task_root)
     for root in wanted:
         _refuse_chalice(archive, root)
     edits: list[Edit] = []
@@ -101,39 +98,39 @@ def _service_edits(
 
 def _extensions(lacking: list[_Package], path: str) -> Iterator[Edit]:
     """One edit for each file that holds lists to extend."""
-    targets: dict[int, tuple[Place, str, list[str]]] = {}
+    targets: dict[int, tuple[Place, list[str]]] = {}
     for package in lacking:
         target = package.rules.to_extend()
         place = target.place if isinstance(target, PackageList) else target
         if place is None:
             raise _refusal(package.rules, path)
-        patterns = targets.setdefault(id(place.node), (place, package.rules.new_key, []))[2]
+        patterns = targets.setdefault(id(place.node), (place, []))[1]
         if package.pattern not in patterns:
             patterns.append(package.pattern)
-    documents = {place.document.path: place.document for place, _, _ in targets.values()}
+    documents = {place.document.path: place.document for place, _ in targets.values()}
     for name, document in documents.items():
         mine = [target for target in targets.values() if target[0].document is document]
         yield Edit(
             name,
             "iac.serverless.package-pattern",
             "the packaging rules would leave the folder twistlock out",
-            tuple(_insertion(*target) for target in mine),
+            tuple(_insertion(place, patterns) for place, patterns in mine),
             proof(document, dict(_prediction(*target) for target in mine), parse_for_edit),
         )
 
 
-def _insertion(place: Place, key: str, patterns: list[str]) -> Splice:
+def _insertion(place: Place, patterns: list[str]) -> Splice:
     if isinstance(place.node, Sequence):
         return append_items(place.document, place.node, patterns)
     assert isinstance(place.node, Mapping)  # PackageRules.to_extend gives nothing else
-    return add_list(place.document, place.node, key, patterns)
+    return add_list(place.document, place.node, "include", patterns)
 
 
-def _prediction(place: Place, key: str, patterns: list[str]) -> tuple[int, tuple[Any, ...]]:
+def _prediction(place: Place, patterns: list[str]) -> tuple[int, tuple[Any, ...]]:
     """What `_insertion` adds to the document, by the node that it is added to."""
     if isinstance(place.node, Sequence):
         return id(place.node), tuple(plain_item(pattern) for pattern in patterns)
-    return id(place.node), (plain_list(key, patterns),)
+    return id(place.node), (plain_list("include", patterns),)
 
 
 def _refusal(rules: PackageRules, path: str) -> RewriteRefused:

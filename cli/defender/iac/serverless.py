@@ -8,6 +8,7 @@ https://www.serverless.com/framework/docs/providers/aws/guide/functions
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterator
 
 from defender.edits.yaml import Document, Scalar, Sequence
@@ -19,6 +20,8 @@ from defender.iac.model import DeclaredFunction
 from defender.iac.variables import Place, Variables
 
 KIND = "serverless"
+# Plugins that bundle Node.js functions.
+_BUNDLERS = re.compile(r"esbuild|webpack|bundle|ncc|rollup|parcel|vite|rspack|swc")
 
 
 class Service:
@@ -63,6 +66,19 @@ class Service:
         """Whether a function gets a package of its own, by the service's word or by its own."""
         place = self._child(self._child(function, "package"), "individually")
         return self.individually or (place is not None and is_true(place.node))
+
+    @property
+    def bundler(self) -> str | None:
+        """What bundles the service's Node.js functions: a plugin, or the framework itself since version 4."""
+        plugins = self._child(self.root, "plugins")
+        listed = self._child(plugins, "modules") or plugins
+        for item in items(listed.node) if listed is not None else ():
+            name = item.text if isinstance(item, Scalar) else ""
+            if _BUNDLERS.search(name):
+                return name
+        version = self.variables.raw_text(self.root, "frameworkVersion").text or ""
+        built = self._child(self._child(self.root, "build"), "esbuild")
+        return "esbuild" if built is not None or version.lstrip("^~>= ").startswith("4") else None
 
     def functions(self) -> Iterator[DeclaredFunction]:
         """All functions that can be found in the files.
@@ -120,6 +136,7 @@ class Service:
             is_image=is_image,
             has_layers=self._has_layers(place),
             artifact=artifact,
+            build_method=self.bundler if (runtime.text or "nodejs").startswith("nodejs") else None,
             wrapped_by=settled.wrapped_by,
             setting=setting.value.text,
             trouble=settled.trouble,

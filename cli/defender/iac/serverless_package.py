@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from defender.edits.wildcard import Pattern
 from defender.edits.yaml import Mapping, Sequence
 from defender.errors import RewriteRefused
-from defender.iac.bundlers import is_bundled
 from defender.iac.lookup import get
 from defender.iac.serverless import Service
 from defender.iac.variables import Place
@@ -45,32 +44,23 @@ class PackageRules:
     line: int
     packages: tuple[Place, ...]
     lists: tuple[PackageList, ...]
-    is_bundled: bool = False
-    """Whether a bundler makes the package, and only what `patterns` names comes into it besides."""
-
-    @property
-    def new_key(self) -> str:
-        """The list to begin where none can be extended."""
-        return "patterns" if self.is_bundled else "include"
 
     def leaves_out(self, files: Iterable[str]) -> bool:
         """Whether any of the files does not surely come into the package."""
         ordered = list(self._ordered())
-        return any(not _is_packaged(file, ordered, starts_packaged=not self.is_bundled) for file in files)
+        return any(not _is_packaged(file, ordered) for file in files)
 
     def to_extend(self) -> PackageList | Place | None:
         """The list that has the last word, or the mapping that has lists of exclusions alone."""
-        keys = ("patterns",) if self.is_bundled else ("include", "patterns")
-        including = [one for one in self.lists if one.key in keys and one.place is not None]
+        including = [one for one in self.lists if one.key != "exclude" and one.place is not None]
         if including:
             return including[-1]
         return next((one for one in self.packages if isinstance(one.node, Mapping)), None)
 
     def _ordered(self) -> Iterator[str | None]:
         """All patterns in the order of their effect, as the framework joins them: each text once."""
-        counted = [part for part in self.lists if part.key == "patterns" or not self.is_bundled]
-        excludes = [one for part in counted if part.key == "exclude" for one in part.patterns]
-        includes = [one for part in counted if part.key != "exclude" for one in part.patterns]
+        excludes = [one for part in self.lists if part.key == "exclude" for one in part.patterns]
+        includes = [one for part in self.lists if part.key != "exclude" for one in part.patterns]
         for pattern in _once(excludes):
             if pattern is None:
                 yield None
@@ -93,13 +83,11 @@ def _once(patterns: Iterable[str | None]) -> list[str | None]:
 def package_rules(service: Service, task_root: str) -> Iterator[PackageRules]:
     """The rules of every package that the service's functions of one task root end up in.
 
-    Raises RewriteRefused when a whole list can't be told from the files, or a bundler takes none.
+    Raises RewriteRefused when a whole list can't be told from the files.
     """
-    functions = [one for one in service.functions() if one.task_root == task_root]
-    wanted = {one.logical_id for one in functions}
+    wanted = {one.logical_id for one in service.functions() if one.task_root == task_root}
     if not wanted:
         return
-    bundled = any((one.runtime or "nodejs").startswith("nodejs") for one in functions) and is_bundled(service)
     own = [_list(service, service.package, key) for key in _LISTS]
     if any(service.has_plugin(name) for name in _EXCLUDING_PLUGINS):
         own[0] = PackageList("exclude", None, ("**",))
@@ -111,13 +99,13 @@ def package_rules(service: Service, task_root: str) -> Iterator[PackageRules]:
         if service.is_packaged_alone(place):
             mine = [_list(service, package, name) for name in _LISTS]
             holders = tuple(one for one in (package, service.package) if one is not None)
-            yield PackageRules(key.text, key.line, holders, (*own, *mine), bundled)
+            yield PackageRules(key.text, key.line, holders, (*own, *mine))
         else:
             shared = True
     if shared:
         holders = () if service.package is None else (service.package,)
         line = service.package.node.line if service.package is not None else 1
-        yield PackageRules("the service", line, holders, tuple(own), bundled)
+        yield PackageRules("the service", line, holders, tuple(own))
 
 
 def _list(service: Service, package: Place | None, key: str) -> PackageList:
@@ -137,9 +125,9 @@ def _list(service: Service, package: Place | None, key: str) -> PackageList:
     return PackageList(key, place, tuple(text.literal for text in texts))
 
 
-def _is_packaged(file: str, ordered: list[str | None], *, starts_packaged: bool) -> bool:
+def _is_packaged(file: str, ordered: list[str | None]) -> bool:
     """Whether a file surely comes into the package; an unknown pattern might leave it out again."""
-    packaged = starts_packaged
+    packaged = True
     for pattern in ordered:
         if pattern is None:
             packaged = False

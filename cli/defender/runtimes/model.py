@@ -39,6 +39,8 @@ class Function:
     region: str | None = None
     environment: Mapping[str, str | None] = field(default_factory=dict)
     architectures: tuple[str, ...] = ()
+    build_method: str | None = None
+    """What IaC has build the function, such as `esbuild`; None for the platform's usual way."""
     evidence: tuple[str, ...] = ()
 
     @property

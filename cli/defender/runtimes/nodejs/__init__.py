@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from defender.archive import Archive
 from defender.errors import DetectionError, RewriteRefused
@@ -12,7 +13,7 @@ from defender.runtimes.nodejs import bundling, commonjs, esm, facade, large
 from defender.runtimes.nodejs.candidates import candidates
 from defender.runtimes.nodejs.modules import Format, Module, resolve
 from defender.runtimes.nodejs.package_files import include_agent
-from defender.runtimes.nodejs.source import JAVASCRIPT
+from defender.runtimes.nodejs.source import JAVASCRIPT, TSX, TYPESCRIPT
 
 __all__ = ["DEFAULT_HANDLERS", "candidates", "form", "locate", "plan", "shape", "unprotected"]
 
@@ -40,7 +41,6 @@ def plan(archive: Archive, found: Detection) -> Plan:
         _refuse_runtime(function)
         module = _module(archive, function)
         _refuse_hidden(archive, module)
-        bundling.refuse(archive, module)
         files.setdefault(module.path, {})[module.export] = module
     result = Plan()
     for modules in files.values():
@@ -53,27 +53,25 @@ def plan(archive: Archive, found: Detection) -> Plan:
 def _wrap(archive: Archive, modules: list[Module]) -> Plan:
     first = modules[0]
     data = archive.read(first.path)
-    if first.format is Format.TYPESCRIPT:
-        raise _typescript(first)
     if first.format is Format.COMMONJS:
         return large.wrap(data, modules) if large.is_large(data) else commonjs.wrap(data, modules)
     is_listed = large.is_large(data) and large.exported(data) >= {module.keys[0] for module in modules}
-    in_place = None if is_listed else esm.wrap(data, modules, JAVASCRIPT)
+    in_place = None if is_listed else esm.wrap(data, modules, _grammar(first))
     return in_place or facade.build(archive, modules, JAVASCRIPT)
 
 
-def _typescript(module: Module) -> RewriteRefused:
-    return RewriteRefused(
-        "the handler is TypeScript source, which is built before it is deployed",
-        path=module.path,
-        hint="embed the built package: the output of tsc, esbuild or another bundler",
-    )
+def _grammar(module: Module) -> str:
+    if module.format is not Format.TYPESCRIPT:
+        return JAVASCRIPT
+    return TSX if module.path.endswith((".tsx", ".jsx")) else TYPESCRIPT
 
 
 def shape(archive: Archive, function: Function) -> str:
-    """`sync` or `async` for a CommonJS function; `callable` for any other handler, which takes our own bundle."""
+    """`sync` or `async` for a CommonJS function; `callable` or `bundled` for what takes our own bundle."""
     module = _module(archive, function)
     data = archive.read(module.path)
+    if bundling.bundler(archive, module, function) is not None:
+        return "bundled"
     if module.format is not Format.COMMONJS or large.is_large(data):
         return "callable"
     return commonjs.shape(data, module)
@@ -83,10 +81,8 @@ def unprotected(archive: Archive, function: Function) -> str | None:
     """What the sources lack for the handler to run inside the agent; None when nothing."""
     module = _module(archive, function)
     data = archive.read(module.path)
-    if module.format is Format.TYPESCRIPT:
-        raise _typescript(module)
-    if module.format is Format.ESM:
-        problem = esm.problem(data, module, JAVASCRIPT)
+    if module.format is not Format.COMMONJS:
+        problem = esm.problem(data, module, _grammar(module))
     elif large.is_large(data):
         problem = large.problem(data, module)
     else:
@@ -98,7 +94,24 @@ def _module(archive: Archive, function: Function) -> Module:
     module = resolve(archive, function.task_root, function.handler)
     if module is None:
         raise DetectionError(f"no file for handler {function.handler!r}", path=function.task_root)
+    is_typescript = module.format is Format.TYPESCRIPT
+    if not is_typescript and not _mixes(archive, module):
+        return module
+    if bundling.bundler(archive, module, function) is not None:
+        return module if is_typescript else replace(module, format=Format.ESM)
+    if is_typescript:
+        raise RewriteRefused(
+            "the handler is TypeScript source, and nothing in the project says that a bundler builds it",
+            path=module.path,
+            hint="embed the built package: the output of tsc, or of a bundler",
+        )
     return module
+
+
+def _mixes(archive: Archive, module: Module) -> bool:
+    """Whether a file that Node.js itself would load as CommonJS is written as an ES module."""
+    data = archive.read(module.path)
+    return module.format is Format.COMMONJS and large.is_written_as_esm(data) and not large.is_large(data)
 
 
 def _refuse_hidden(archive: Archive, module: Module) -> None:

@@ -1,4 +1,4 @@
-"""Sources that the project's own bundler builds: the bundle would hold the agent's code, and lack its native library.
+"""Whether a bundler builds what is deployed: then TypeScript is rewritten, and a file may mix kinds of modules.
 
 Looks at a folder's configuration files and at the scripts in package.json; runs none. An archive is deployed as it is.
 """
@@ -9,7 +9,7 @@ import posixpath
 import re
 
 from defender.archive import Archive, Kind
-from defender.errors import RewriteRefused
+from defender.runtimes.model import Function
 from defender.runtimes.nodejs.modules import Module, package_json
 
 _CONFIGURATION = re.compile(
@@ -28,26 +28,25 @@ _CDK = re.compile(rb"\bNodejsFunction\b")
 _LARGEST = 1 << 20
 
 
-def refuse(archive: Archive, module: Module) -> None:
-    """Raise RewriteRefused where a bundler makes what is deployed out of the handler's file."""
+def bundler(archive: Archive, module: Module, function: Function) -> str | None:
+    """What makes another file out of the handler's before it is deployed; None where nothing is seen to."""
     if not archive.is_folder or _OUTPUTS & set(posixpath.dirname(module.path).split("/")):
-        return
-    found = _bundler(archive, module)
-    if found is not None:
-        path, what = found
-        raise RewriteRefused(
-            f"{what} builds the function from {module.path}, and would leave the agent's native library out",
-            path=path,
-            hint="embed what the bundler made: the built folder or the deployment package",
-        )
+        return None
+    if function.build_method not in (
+        None,
+        "makefile",
+        f"nodejs{(function.runtime or '').removeprefix('nodejs')}",
+    ):
+        return function.build_method
+    return _own_bundler(archive, module)
 
 
-def _bundler(archive: Archive, module: Module) -> tuple[str, str] | None:
-    """The file that says so, and what it says."""
+def _own_bundler(archive: Archive, module: Module) -> str | None:
+    """The configuration file, or the script, that has the project bundled."""
     for folder in _above(module.path):
         for name in archive.members:
             if posixpath.dirname(name) == folder and _CONFIGURATION.fullmatch(posixpath.basename(name)):
-                return name, posixpath.basename(name)
+                return name
         path = posixpath.join(folder, "package.json")
         scripts = package_json(archive, path).get("scripts")
         for name, command in scripts.items() if isinstance(scripts, dict) else ():
@@ -56,7 +55,7 @@ def _bundler(archive: Archive, module: Module) -> tuple[str, str] | None:
                 and _COMMAND.search(command)
                 and not _is_output(command, folder, module.path)
             ):
-                return path, f"the script {name!r}"
+                return f"{path}: {name}"
     return _construct(archive)
 
 
@@ -74,7 +73,7 @@ def _is_output(command: str, folder: str, path: str) -> bool:
     return path in written or posixpath.dirname(path) in written
 
 
-def _construct(archive: Archive) -> tuple[str, str] | None:
+def _construct(archive: Archive) -> str | None:
     """A CDK program that has esbuild bundle its functions."""
     if not any(posixpath.basename(name) == "cdk.json" for name in archive.members):
         return None
@@ -86,5 +85,5 @@ def _construct(archive: Archive) -> tuple[str, str] | None:
             and member.size <= _LARGEST
             and _CDK.search(archive.read(name))
         ):
-            return name, "the construct NodejsFunction"
+            return f"NodejsFunction in {name}"
     return None

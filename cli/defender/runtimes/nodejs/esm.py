@@ -23,6 +23,7 @@ from defender.runtimes.nodejs import values
 from defender.runtimes.nodejs.modules import Module
 from defender.runtimes.nodejs.source import (
     FUNCTIONS,
+    JAVASCRIPT,
     at_end,
     before,
     first_own,
@@ -102,6 +103,8 @@ def _agent(source: Source, statement: Node, module: Module) -> str | None:
     if path != module.agent("index.js") or clause is None or clause.named_child_count != 1:
         return None
     name = clause.named_children[0]
+    if name.type == "namespace_import" and source.grammar != JAVASCRIPT:
+        name = name.named_children[0]
     return text_of(source, name) if name.type == "identifier" else None
 
 
@@ -111,7 +114,8 @@ def _imported_first(source: Source, module: Module) -> Plan:
         return Plan(skipped=(Skipped(source.path, rule, "the agent is imported first already"),))
     quote = quote_of(source)
     path = f"{quote}{module.agent('index.js')}{quote}"
-    statement = template("nodejs", "import.mjs.j2", agent=free_name(source.data), path=path)
+    name = "import.mjs.j2" if source.grammar == JAVASCRIPT else "import.ts.j2"
+    statement = template("nodejs", name, agent=free_name(source.data), path=path)
     why = "the core has to be active before the file's own statements run"
     prove = partial(_prove, module, source.grammar)
     return Plan(edits=(Edit(source.path, rule, why, (before(source, first_own(source), statement),), prove),))
@@ -137,6 +141,9 @@ def _wrap_one(source: Source, module: Module, found: Binding, agent: str) -> Pla
         )
     else:
         text = template("nodejs", "assign.js.j2", target=found.local or "", agent=agent, entry=entry)
+        if source.grammar != JAVASCRIPT:
+            # A function's name is no variable to the type checker (TS2630).
+            text = f"// @ts-ignore{source.newline.decode()}{text}"
     return Plan(edits=(Edit(source.path, "nodejs.rebind", why, (at_end(source, text),), prove),))
 
 

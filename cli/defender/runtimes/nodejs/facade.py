@@ -16,7 +16,7 @@ from defender.errors import RewriteRefused
 from defender.plan import AddFile, DropFile, Plan
 from defender.resources import template
 from defender.runtimes.nodejs import esm, large
-from defender.runtimes.nodejs.modules import Module
+from defender.runtimes.nodejs.modules import Format, Module
 from defender.runtimes.nodejs.source import parse, statements, text_of
 
 _RULE = "nodejs.facade"
@@ -36,6 +36,12 @@ def build(archive: Archive, modules: Sequence[Module], grammar: str) -> Plan:
     Raises RewriteRefused where moving the file would change what its code means.
     """
     path, data = modules[0].path, archive.read(modules[0].path)
+    if modules[0].format is Format.TYPESCRIPT:
+        raise RewriteRefused(
+            f"{modules[0].export!r} comes from another module",
+            path=path,
+            hint="export a function or constant of its own",
+        )
     for module in modules:
         _refuse_nested(module)
     listed = large.exported(data) if large.is_large(data) else frozenset()

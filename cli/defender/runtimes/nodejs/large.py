@@ -41,6 +41,11 @@ def is_large(data: bytes) -> bool:
     return len(data) > _LARGE
 
 
+def is_written_as_esm(data: bytes) -> bool:
+    """Whether a line begins like a statement that only ES modules have; it may be a string's text."""
+    return _ES_MODULE.search(data) is not None
+
+
 def wrap(data: bytes, modules: Iterable[Module]) -> Plan:
     """The edits that put the agent around each of a bundle's handlers.
 

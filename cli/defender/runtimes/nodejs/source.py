@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 JAVASCRIPT = "tree_sitter_javascript"
+TYPESCRIPT = "tree_sitter_typescript:language_typescript"
+TSX = "tree_sitter_typescript:language_tsx"
 FUNCTIONS = frozenset(
     {
         "function_declaration",

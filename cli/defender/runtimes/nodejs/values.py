@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _PRIMITIVES = frozenset(
     {"number", "string", "true", "false", "null", "undefined", "regex", "template_string", "array"}
 )
+# What an expression may stand in and still be the same value; the last three are TypeScript's.
+_SAME = ("parenthesized_expression", "as_expression", "satisfies_expression", "non_null_expression")
 _PROMISES = ("Promise.", "fetch(")
 
 
@@ -38,7 +40,7 @@ def kind(source: Source, value: Node | None) -> str:
 
 def function_of(source: Source, value: Node | None) -> Node | None:
     """The function that a value is: written there, or the module's own of that name."""
-    while value is not None and value.type in ("parenthesized_expression", "assignment_expression"):
+    while value is not None and value.type in (*_SAME, "assignment_expression"):
         inner = value.child_by_field_name("right")
         value = inner if inner is not None else next(iter(value.named_children), None)
     if value is None or value.type in FUNCTIONS:
@@ -66,7 +68,7 @@ def declarations(source: Source, name: str) -> list[Node]:
 
 def is_anonymous(value: Node) -> bool:
     """Whether a function or class gets its name from what it is assigned to (ECMA-262, 8.4.3)."""
-    while value.type == "parenthesized_expression":
+    while value.type in _SAME:
         value = value.named_children[0]
     if value.type not in ("arrow_function", "function_expression", "generator_function", "class"):
         return False
