@@ -21,7 +21,7 @@ from defender.iac.variables import Place, Variables
 
 KIND = "serverless"
 # Plugins that bundle Node.js functions.
-_BUNDLERS = re.compile(r"esbuild|webpack|bundle|ncc|rollup|parcel|vite|rspack|swc")
+_BUNDLERS = re.compile(r"esbuild|webpack|bundle|optimize|ncc|rollup|parcel|vite|rspack|swc")
 
 
 class Service:

@@ -20,6 +20,7 @@ from defender.runtimes.nodejs.modules import Format, Module
 from defender.runtimes.nodejs.source import parse, statements, text_of
 
 _RULE = "nodejs.facade"
+_SOURCES = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".tsx")
 _LARGEST = 1 << 20
 _AGENT = "twistlock"
 
@@ -36,12 +37,6 @@ def build(archive: Archive, modules: Sequence[Module], grammar: str) -> Plan:
     Raises RewriteRefused where moving the file would change what its code means.
     """
     path, data = modules[0].path, archive.read(modules[0].path)
-    if modules[0].format is Format.TYPESCRIPT:
-        raise RewriteRefused(
-            f"{modules[0].export!r} comes from another module",
-            path=path,
-            hint="export a function or constant of its own",
-        )
     for module in modules:
         _refuse_nested(module)
     listed = large.exported(data) if large.is_large(data) else frozenset()
@@ -71,18 +66,26 @@ def _text(modules: Sequence[Module], has_default: bool) -> str:
     names = list(dict.fromkeys(module.export for module in modules))
     locals_ = {name: f"original{index or ''}" for index, name in enumerate(names)}
     lines = [_export(name, local) for name, local in locals_.items()]
-    path = f"'./{posixpath.basename(original_of(modules[0].path))}'"
+    is_typescript = modules[0].format is Format.TYPESCRIPT
+    original = posixpath.basename(original_of(modules[0].path))
+    path = f"'./{_imported(original) if is_typescript else original}'"
     if "default" not in names and has_default:
         lines.insert(0, f"export {{ default }} from {path};")
     return template(
         "nodejs",
         "facade.mjs.j2",
-        agent=_AGENT,
+        agent=f"* as {_AGENT}" if is_typescript else _AGENT,
         agent_path=f"'{modules[0].agent('index.js')}'",
         imports=", ".join(f"{name} as {local}" for name, local in locals_.items()),
         path=path,
         exports="\n".join(lines),
     )
+
+
+def _imported(original: str) -> str:
+    """A TypeScript file as another imports it."""
+    stem, ending = posixpath.splitext(original)
+    return stem + {".mts": ".mjs", ".cts": ".cjs"}.get(ending, "")
 
 
 def _export(name: str, local: str) -> str:
@@ -138,13 +141,15 @@ def _moving(path: str, line: int | None = None, column: int | None = None) -> Re
 
 def _refuse_cycles(archive: Archive, path: str) -> None:
     """A module that imports this one would get the facade while that is being loaded."""
-    name = re.escape(posixpath.basename(path))
-    wanted = re.compile(rf"""['"]\.{{1,2}}/(?:[^'"]*/)?{name}['"]""".encode())
+    # Bundlers find the ending by themselves, and a folder's index file by the folder's name.
+    stem = re.escape(posixpath.splitext(posixpath.basename(path))[0])
+    folder = r"|\.{1,2}/?" if stem == "index" else ""
+    wanted = re.compile(rf"""['"](?:\.{{1,2}}/(?:[^'"]*/)?{stem}(?:\.\w+)?{folder})['"]""".encode())
     for other, member in archive.members.items():
         foreign = "node_modules" in other.split("/") or other.startswith(("twistlock/",))
         if foreign or other == path or member.kind is not Kind.FILE or member.size > _LARGEST:
             continue
-        if other.endswith((".js", ".mjs", ".cjs")) and wanted.search(archive.read(other)):
+        if other.endswith(_SOURCES) and wanted.search(archive.read(other)):
             raise RewriteRefused(
                 f"the module has to move, and {other} imports it",
                 path=path,
