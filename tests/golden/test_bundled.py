@@ -128,6 +128,39 @@ def test_the_compiler_accepts_it(typed: Any, embed: Callable[..., Path]) -> None
         assert _run(*tsc, protected / entry_of(typed), *options, "--module", *kind), kind
 
 
+THREADS = """
+const { Worker, isMainThread, parentPort } = require('worker_threads');
+const fs = require('fs');
+
+exports.handler = async () => {
+  const lines = fs.readFileSync('/proc/self/maps', 'latin1').split('\\n');
+  const loaded = lines.filter((line) => line.includes('libdefender'));
+  const found = await new Promise((done) => new Worker(__filename).on('message', done));
+  return [new Set(loaded.map((line) => line.split(' ').slice(-2).join(' ').replace(/.*\\//, ''))).size, found];
+};
+if (!isMainThread) {
+  let code;
+  try { require('child_process').execSync('true'); } catch (error) { code = error.code; }
+  const loaded = fs.readFileSync('/proc/self/maps', 'latin1').match(/ r-xp .*libdefender.*/g);
+  parentPort.postMessage([code, loaded.length, loaded[0].endsWith(' (deleted)')]);
+}
+"""
+
+
+def test_threads_share_the_library_and_nobody_can_open_it(
+    all_cases: Any, embed: Callable[..., Path], tmp_path: Path
+) -> None:
+    case = next(one for one in all_cases if one.name == "bundled-commonjs")
+    protected = embed(case)
+    source = protected / "src" / "index.js"
+    first, last = source.read_text().split("exports.handler = async (event) => event.n * 2;\n")
+    source.write_text(first + THREADS + last)
+    assert esbuild(protected, "src/index.js", tmp_path / "built")
+    for node in NODES:
+        found = load(node, tmp_path / "built", case)
+        assert (found["enforced"], found["answer"]) == (True, [1, ["EACCES", 1, True]])
+
+
 def test_a_baked_policy_is_in_the_bundle(
     all_cases: Any, embed: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,11 +52,14 @@ function isProtected(candidate) {
   return bootstrap.isWrapper(candidate);
 }
 
+let isUnpacked = false;
+
 function start() {
   const file = library();
   refuseDamaged(file);
   const core = { exports: {} };
   process.dlopen(core, file);
+  if (isUnpacked) hide(file);
   const { start: startCore, begin, end } = core.exports;
   const said = {};
   const runtime = 'nodejs' + process.versions.node.split('.')[0] + '.x';
@@ -87,7 +90,7 @@ function unpacked(name, wanted) {
   }
   if (!packed[name]) throw new Error('its library is missing: ' + wanted);
   // Another thread has unpacked it already.
-  const mapped = /\s(\/\S+\/twistlock-\w+\/libdefender-linux-\w+)\n/.exec(fs.readFileSync('/proc/self/maps', 'latin1'));
+  const mapped = /\s(\/\S+\/twistlock-\w+\/libdefender-linux-\w+) \(deleted\)\n/.exec(fs.readFileSync('/proc/self/maps', 'latin1'));
   if (mapped) return mapped[1];
   const zlib = builtin ? builtin('zlib') : require('zlib');
   const os = builtin ? builtin('os') : require('os');
@@ -95,7 +98,14 @@ function unpacked(name, wanted) {
   for (const file of Object.keys(packed).filter((one) => one === name || !one.startsWith('libdefender-'))) {
     fs.writeFileSync(path.join(folder, file), zlib.inflateRawSync(Buffer.from(packed[file], 'base64')), { mode: 0o500 });
   }
+  isUnpacked = true;
   return path.join(folder, name);
+}
+
+// The file that is loaded loses its name, so that nobody can change it; another with the same content is for children.
+function hide(file) {
+  fs.copyFileSync(file, file + '.new');
+  fs.renameSync(file + '.new', file);
 }
 
 // The loader dies of a SIGBUS in a file that was cut: its ELF header says where it ends.
