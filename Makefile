@@ -39,6 +39,8 @@ bench: $(VENV)/.test
 	$(BIN)/python benchmarks/package.py
 	$(BIN)/python benchmarks/agent.py
 	$(BIN)/python benchmarks/calls.py
+	tests/node-versions
+	$(BIN)/python benchmarks/node.py
 	$(BIN)/python benchmarks/ruby.py
 
 wheel: $(VENV)/.pip

@@ -84,6 +84,7 @@ TABLES = (
     Table("Names", "network/test_node_network.py", "NAMES", AUDITED, AUDITED, runtime=NODE),
     Table("Files", "files/test_node_files.py", "WAYS", AUDITED, AUDITED, runtime=NODE),
     Table("Files", "files/test_node_files.py", "AROUND", GOES, GOES, ADDON, NODE),
+    Table("The agent itself", "nodejs/test_node_processes.py", "TAMPERING", runtime=NODE),
     Table("Processes", "ruby/test_ruby_attacks.py", "PROCESSES", runtime=RUBY),
     Table("Processes", "ruby/test_ruby_attacks.py", "AROUND", LOCKED, GOES, FIDDLE, RUBY),
     Table("Network and names", "network/test_ruby_network.py", "REACHING", runtime=RUBY),

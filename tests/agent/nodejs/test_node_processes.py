@@ -50,6 +50,17 @@ WAYS: dict[str, Any] = {
     "addon_syscall": ERROR_NUMBER,
     "addon_constructor": {"value": "loaded"},
 }
+# Tampering with the agent, and then a program.
+TAMPERING = [
+    "agent_policy_unset",
+    "agent_policy_changed",
+    "agent_shim_loaded_again",
+    "agent_started_again",
+    "agent_told_often",
+    "agent_memory_opened",
+    # What comes after it is no longer told of invocations, so it is the last.
+    "agent_shim_disconnected",
+]
 AROUND = ["around_addon_raw_system_call"]
 # process.execve came with Node.js 23.11. Where it fails, Node.js itself ends the process.
 NEWER = {"execve"}
@@ -88,8 +99,11 @@ def is_missing(way: str, node: Any) -> bool:
 def test_table_is_whole(node: Any, unprotected: Any) -> None:
     """Every way of the function has its row."""
     known = set(json.loads(unprotected.run("list")[0].body))
-    rows = {way for way in [*WAYS, *AROUND] if not is_missing(way, node)}
-    assert {way for way in known if way in rows or way.startswith(("child", "addon_s", "cluster"))} == rows
+    rows = {way for way in [*WAYS, *AROUND, *TAMPERING] if not is_missing(way, node)}
+    of_others = ("fs_", "net_", "tls_", "http", "dgram_", "listen_", "lookup", "resolve", "packet_")
+    of_network = ("binding_tcp", "thread_connect", "thread_send", "thread_fetch", "addon_connect")
+    others = (*of_others, *of_network, "fetch", "websocket", "around_addon_raw_connect")
+    assert {way for way in known if not way.startswith(others)} == rows
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -134,3 +148,20 @@ def test_way_around_the_hooks(
     for effect, works in (("prevent", lock == "unlocked"), ("alert", True)):
         outcome, happened, said = protected[effect].run(way)
         assert (outcome.kind, happened, read_audits(said)) == ("response", works, [])
+
+
+@pytest.mark.parametrize("way", TAMPERING)
+def test_tampering(way: str, unprotected: Any, protected: dict[str, Any], read_audits: Any) -> None:
+    """The first policy stays: what follows is stopped as ever, with its audit."""
+    assert unprotected.run(way)[1]
+    attacks = protected["prevent"]
+    outcome, happened, said = attacks.run(way)
+    assert (outcome.document, happened) == (EACCES, False)
+    found = [one for one in read_audits(said) if one["attackType"] == "explicitlyDeniedProcess"]
+    assert len(found) == 1
+    if way == "agent_told_often":
+        assert found[0]["requestID"] == "x"
+    else:
+        assert found[0]["requestID"] == attacks.request_id
+    hijacked = [one for one in read_audits(said) if one["attackType"] == "policyHijacked"]
+    assert len(hijacked) == (way == "agent_memory_opened")

@@ -55,7 +55,48 @@ function byCluster(marker) {
 const IN_THREAD = "const { status, error } = require('child_process').spawnSync(ask[0], [ask[1]]);" +
   'post(error ? { code: error.code } : status);';
 
+// Tampers with the agent before it attacks; where there is none, that does nothing.
+function after(tamper) {
+  return ({ marker }) => {
+    try {
+      tamper();
+    } catch (error) {
+      // Refused, or nothing to tamper with.
+    }
+    return checked(child.spawnSync(TOUCH, [marker]));
+  };
+}
+
+// The core's functions, from the library beside the shim.
+function core() {
+  const addon = { exports: {} };
+  const folder = require('path').join(__dirname, 'twistlock');
+  process.dlopen(addon, `${folder}/libdefender-linux-${process.arch === 'x64' ? 'x86_64' : 'aarch64'}`);
+  return addon.exports;
+}
+
+// A policy without a rule: nothing is enforced.
+const NONE = Buffer.from('{"v":1,"id":{"function":null,"region":null,"provider":"aws"},"runtime":null}').toString('base64');
+
+const TAMPERING = {
+  agent_policy_unset: after(() => delete process.env.TW_POLICY),
+  agent_policy_changed: after(() => (process.env.TW_POLICY = NONE)),
+  agent_shim_loaded_again: after(() => {
+    for (const file of Object.keys(require.cache)) if (file.includes('/twistlock/')) delete require.cache[file];
+    require('./twistlock');
+  }),
+  agent_shim_disconnected: after(() => require('./twistlock/bootstrap.js').connect(() => {}, () => {})),
+  agent_started_again: after(() => core().start(NONE, __dirname, 'nodejs', '', {})),
+  agent_told_often: after(() => {
+    const { begin, end } = core();
+    for (let i = 0; i < 1000; i++) begin('x');
+    for (let i = 0; i < 2000; i++) end();
+  }),
+  agent_memory_opened: after(() => require('fs').openSync('/proc/self/mem', 'r+')),
+};
+
 module.exports = {
+  ...TAMPERING,
   child_exec: ({ marker }) => called((done) => child.exec(`: > ${marker}`, done)),
   child_exec_promise: ({ marker }) => require('util').promisify(child.exec)(`: > ${marker}`),
   child_execSync: ({ marker }) => String(child.execSync(`: > ${marker}`)),
