@@ -1,5 +1,5 @@
-/* A DNS message, and the same bytes as a stream of messages: whatever they are, what is read lies within them, and a name
- * that is plain is one that can be asked for again. */
+/* A DNS message, and the same bytes as a stream of messages: whatever they are, what is read lies within them, and a
+ * name that is plain is one that can be asked for again. */
 #include "dns_packet.h"
 
 #include "resolver.h"

@@ -16,7 +16,8 @@ static void write_again(const struct tw_parent *parent, size_t size)
     length = tw_parent_write(parent, written, most);
     written[length] = '\0';
     memcpy(second, written, length + 1);
-    if (length == 0 || !tw_parent_read(second, &read) || read.process != parent->process || read.ring.inode != parent->ring.inode)
+    if (length == 0 || !tw_parent_read(second, &read) || read.process != parent->process ||
+        read.ring.inode != parent->ring.inode)
         abort();
     for (size_t i = 0; i <= TW_PARENT_VARIABLES; i++) {
         if ((read.variables[i] == NULL) != (parent->variables[i] == NULL))

@@ -1,5 +1,5 @@
-/* What a verdict leads to: the audit, and the end of the environment where the effect is "block". Safe in the child of a
- * vfork. */
+/* What a verdict leads to: the audit, and the end of the environment where the effect is "block". Safe in the child of
+ * a vfork. */
 #ifndef TW_ACT_H
 #define TW_ACT_H
 

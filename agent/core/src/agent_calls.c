@@ -1,5 +1,5 @@
-/* No honest function makes these calls (docs/security.md says who would). Where the kernel lock is on it refuses them as
- * well, by whatever way they are made; hooks also audit, and stop them where a platform has no lock. */
+/* No honest function makes these calls (docs/security.md says who would). Where the kernel lock is on it refuses them
+ * as well, by whatever way they are made; hooks also audit, and stop them where a platform has no lock. */
 #define _GNU_SOURCE
 #include "agent_calls.h"
 
@@ -12,7 +12,8 @@
 #include <sys/syscall.h>
 
 typedef long ptrace_function(long, long, void *, void *);
-typedef ssize_t process_vm_writev_function(pid_t, const void *, unsigned long, const void *, unsigned long, unsigned long);
+typedef ssize_t process_vm_writev_function(pid_t, const void *, unsigned long, const void *, unsigned long,
+                                           unsigned long);
 typedef int open_by_handle_at_function(int, void *, int);
 typedef int mount_function(const char *, const char *, const char *, unsigned long, const void *);
 typedef int chroot_function(const char *);
@@ -54,8 +55,8 @@ static bool is_of_files(long number)
            section->allow.count + section->deny.count > 0;
 }
 
-/* Set for Node.js, which asks for a ring for each of its loops (a thread, an execSync) and goes on without: as there, that is
- * no attack, no matter for an audit, and ends nothing. None is to be had all the same. */
+/* Set for Node.js, which asks for a ring for each of its loops (a thread, an execSync) and goes on without: as there,
+ * that is no attack, no matter for an audit, and ends nothing. None is to be had all the same. */
 TW_SEALED static bool rings_are_usual;
 
 void tw_agent_rings_note(const char *runtime)

@@ -1,5 +1,5 @@
-/* The hooks of calls that reach into the agent: into its memory, or that change what paths and descriptors mean to it. They
- * fail with EPERM, as they do where the kernel does not let everybody use them. */
+/* The hooks of calls that reach into the agent: into its memory, or that change what paths and descriptors mean to it.
+ * They fail with EPERM, as they do where the kernel does not let everybody use them. */
 #ifndef TW_AGENT_CALLS_H
 #define TW_AGENT_CALLS_H
 
@@ -10,8 +10,9 @@
 /* To be called at the start, with what runs. */
 void tw_agent_rings_note(const char *runtime);
 
-/* Whether a call of this number has to fail, with errno set to EPERM: audits, ends the environment if the policy blocks.
- * The first is about calls that are never right, the second about those that change pages, which may not be ours. */
+/* Whether a call of this number has to fail, with errno set to EPERM: audits, ends the environment if the policy
+ * blocks. The first is about calls that are never right, the second about those that change pages, which may not be
+ * ours. */
 bool tw_agent_reach_denied(long number);
 bool tw_agent_pages_denied(long number, long a, long b, long c, long d, long e);
 

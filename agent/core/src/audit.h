@@ -8,15 +8,22 @@
 #include "judge.h"
 #include "parent.h"
 
-enum { TW_AUDIT_LINE = 4096, TW_AUDIT_RING = 64, TW_AUDIT_PATH = 512, TW_AUDIT_COMMAND = 1024, TW_AUDIT_TEXT = 256, TW_AUDIT_REQUEST = 128 };
+enum {
+    TW_AUDIT_LINE = 4096,
+    TW_AUDIT_RING = 64,
+    TW_AUDIT_PATH = 512,
+    TW_AUDIT_COMMAND = 1024,
+    TW_AUDIT_TEXT = 256,
+    TW_AUDIT_REQUEST = 128,
+};
 
 /* What stands in every line. Strings are copied. */
 struct tw_audit_identity {
     const char *function, *region, *provider, *rule, *runtime;
 };
 
-/* Takes a duplicate of stderr and the memory for the ring; in a program that the runtime started, `parent` and the request's
- * id say whose, else they are NULL. Returns false when there is no memory. */
+/* Takes a duplicate of stderr and the memory for the ring; in a program that the runtime started, `parent` and the
+ * request's id say whose, else they are NULL. Returns false when there is no memory. */
 bool tw_audit_open(const struct tw_audit_identity *identity, const struct tw_parent *parent, const char *request);
 
 /* What programs have to know: where the ring is, and for which request they run. */

@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-/* Shared with children, and with programs that they become: they can often not write, since their descriptors are closed
- * or others already. So nothing in it may be trusted to be in bounds. */
+/* Shared with children, and with programs that they become: they can often not write, since their descriptors are
+ * closed or others already. So nothing in it may be trusted to be in bounds. */
 struct ring {
     _Atomic unsigned long next; /* number of lines ever begun; a line's place is its number modulo the size */
     _Atomic unsigned long invocation_first; /* what it was when the invocation began */
@@ -19,7 +19,7 @@ struct ring {
 static struct {
     struct ring *ring;
     struct tw_remote place; /* of the ring, for programs */
-    pid_t main_process, program; /* the runtime, and the process that this core was started in: it or one that it started */
+    pid_t main_process, program; /* the runtime; and the process that this core runs in: it, or one that it started */
 } own;
 
 static void open_own(void)
@@ -200,7 +200,8 @@ void tw_ring_end(void)
         unsigned written = TW_SLOT_WRITTEN;
 
         /* One that somebody is at keeps its count until the next look. */
-        if ((uint32_t)atomic_load(&slot->tally) < 2 || !atomic_compare_exchange_strong(&slot->state, &written, TW_SLOT_WRITING))
+        if ((uint32_t)atomic_load(&slot->tally) < 2 ||
+            !atomic_compare_exchange_strong(&slot->state, &written, TW_SLOT_WRITING))
             continue;
         uint64_t tally = atomic_exchange(&slot->tally, first_of(atomic_load(&slot->key)));
 

@@ -1,5 +1,5 @@
-/* The part of room "audit" that holds the lines: which process writes which line, which are repeats, how often. Shared by
- * the runtime, its children and the programs that they become. Safe where the room is. */
+/* The part of room "audit" that holds the lines: which process writes which line, which are repeats, how often. Shared
+ * by the runtime, its children and the programs that they become. Safe where the room is. */
 #ifndef TW_AUDIT_RING_H
 #define TW_AUDIT_RING_H
 
@@ -13,8 +13,8 @@ enum tw_slot_state { TW_SLOT_EMPTY, TW_SLOT_WRITING, TW_SLOT_PENDING, TW_SLOT_WR
 
 struct tw_slot {
     _Atomic unsigned state;
-    /* How often it happened in this invocation; the line itself says 1. The upper half is the key's, so that nobody counts
-     * what has become another's. */
+    /* How often it happened in this invocation; the line itself says 1. The upper half is the key's, so that nobody
+     * counts what has become another's. */
     _Atomic uint64_t tally;
     _Atomic unsigned long key;
     pid_t process;
@@ -22,8 +22,8 @@ struct tw_slot {
     char line[TW_AUDIT_LINE];
 };
 
-/* Takes the memory; that of the runtime in a program that it started, where it can be reached, else of this program's own:
- * then lines that it can't write are lost. Returns false when there is none. */
+/* Takes the memory; that of the runtime in a program that it started, where it can be reached, else of this program's
+ * own: then lines that it can't write are lost. Returns false when there is none. */
 bool tw_ring_open(const struct tw_parent *parent);
 
 /* False before tw_ring_open, too. */

@@ -21,36 +21,37 @@
 #endif
 
 /* Every number that is judged, and the call that stands for it. */
-#define COMMON(CALL)                                                                                                       \
-    CALL(SYS_execve, tw_execve((const char *)a, (char *const *)b, (char *const *)c))                                       \
-    CALL(SYS_execveat, tw_execveat((int)a, (const char *)b, (char *const *)c, (char *const *)d, (int)e))                   \
-    CALL(SYS_openat, tw_openat((int)a, (const char *)b, (int)c, (mode_t)d))                                                \
-    CALL(SYS_openat2, tw_openat2((int)a, (const char *)b, (const struct tw_how *)c, (size_t)d))                            \
-    CALL(SYS_unlinkat, tw_unlinkat((int)a, (const char *)b, (int)c))                                                       \
-    CALL(SYS_renameat2, tw_renameat2((int)a, (const char *)b, (int)c, (const char *)d, (unsigned)e))                       \
-    CALL(SYS_linkat, tw_linkat((int)a, (const char *)b, (int)c, (const char *)d, (int)e))                                  \
-    CALL(SYS_symlinkat, tw_symlinkat((const char *)a, (int)b, (const char *)c))                                            \
-    CALL(SYS_mkdirat, tw_mkdirat((int)a, (const char *)b, (mode_t)c))                                                      \
-    CALL(SYS_mknodat, tw_mknodat((int)a, (const char *)b, (mode_t)c, (dev_t)d))                                            \
-    CALL(SYS_truncate, tw_truncate((const char *)a, (off_t)b))                                                             \
-    CALL(SYS_fchmod, tw_fchmod((int)a, (mode_t)b))                                                                         \
-    CALL(SYS_fchmodat, tw_fchmodat((int)a, (const char *)b, (mode_t)c, 0))                                                 \
-    CALL(SYS_fchmodat2, tw_fchmodat2((int)a, (const char *)b, (mode_t)c, (int)d))                                           \
-    CALL(SYS_fchown, tw_fchown((int)a, (uid_t)b, (gid_t)c))                                                                \
+#define COMMON(CALL)                                                                                     \
+    CALL(SYS_execve, tw_execve((const char *)a, (char *const *)b, (char *const *)c))                     \
+    CALL(SYS_execveat, tw_execveat((int)a, (const char *)b, (char *const *)c, (char *const *)d, (int)e)) \
+    CALL(SYS_openat, tw_openat((int)a, (const char *)b, (int)c, (mode_t)d))                              \
+    CALL(SYS_openat2, tw_openat2((int)a, (const char *)b, (const struct tw_how *)c, (size_t)d))          \
+    CALL(SYS_unlinkat, tw_unlinkat((int)a, (const char *)b, (int)c))                                     \
+    CALL(SYS_renameat2, tw_renameat2((int)a, (const char *)b, (int)c, (const char *)d, (unsigned)e))     \
+    CALL(SYS_linkat, tw_linkat((int)a, (const char *)b, (int)c, (const char *)d, (int)e))                \
+    CALL(SYS_symlinkat, tw_symlinkat((const char *)a, (int)b, (const char *)c))                          \
+    CALL(SYS_mkdirat, tw_mkdirat((int)a, (const char *)b, (mode_t)c))                                    \
+    CALL(SYS_mknodat, tw_mknodat((int)a, (const char *)b, (mode_t)c, (dev_t)d))                          \
+    CALL(SYS_truncate, tw_truncate((const char *)a, (off_t)b))                                           \
+    CALL(SYS_fchmod, tw_fchmod((int)a, (mode_t)b))                                                       \
+    CALL(SYS_fchmodat, tw_fchmodat((int)a, (const char *)b, (mode_t)c, 0))                               \
+    CALL(SYS_fchmodat2, tw_fchmodat2((int)a, (const char *)b, (mode_t)c, (int)d))                        \
+    CALL(SYS_fchown, tw_fchown((int)a, (uid_t)b, (gid_t)c))                                              \
     CALL(SYS_fchownat, tw_fchownat((int)a, (const char *)b, (uid_t)c, (gid_t)d, (int)e))
 
-#define NETWORK(CALL)                                                                                                      \
-    CALL(SYS_connect, tw_connect((int)a, (const struct sockaddr *)b, (socklen_t)c))                                        \
-    CALL(SYS_bind, tw_bind((int)a, (const struct sockaddr *)b, (socklen_t)c))                                              \
-    CALL(SYS_listen, tw_listen((int)a, (int)b))                                                                            \
-    CALL(SYS_setsockopt, tw_setsockopt((int)a, (int)b, (int)c, (const void *)d, (socklen_t)e))                             \
-    CALL(SYS_sendto, tw_sendto((int)a, (const void *)b, (size_t)c, (int)d, (const struct sockaddr *)e, (socklen_t)f))      \
-    CALL(SYS_sendmsg, tw_sendmsg((int)a, (const struct msghdr *)b, (int)c))                                                \
-    CALL(SYS_sendmmsg, tw_sendmmsg((int)a, (struct mmsghdr *)b, (unsigned)c, (int)d))                                      \
-    CALL(SYS_write, tw_write((int)a, (const void *)b, (size_t)c))                                                          \
-    CALL(SYS_writev, tw_writev((int)a, (const struct iovec *)b, (int)c))                                                   \
-    CALL(SYS_pwritev2, tw_pwritev2((int)a, (const struct iovec *)b, (int)c, (off_t)d, (int)f))                             \
-    CALL(SYS_sendfile, tw_sendfile((int)a, (int)b, (off_t *)c, (size_t)d))                                                 \
+#define NETWORK(CALL)                                                                                  \
+    CALL(SYS_connect, tw_connect((int)a, (const struct sockaddr *)b, (socklen_t)c))                    \
+    CALL(SYS_bind, tw_bind((int)a, (const struct sockaddr *)b, (socklen_t)c))                          \
+    CALL(SYS_listen, tw_listen((int)a, (int)b))                                                        \
+    CALL(SYS_setsockopt, tw_setsockopt((int)a, (int)b, (int)c, (const void *)d, (socklen_t)e))         \
+    CALL(SYS_sendto, tw_sendto((int)a, (const void *)b, (size_t)c, (int)d, (const struct sockaddr *)e, \
+                               (socklen_t)f))                                                          \
+    CALL(SYS_sendmsg, tw_sendmsg((int)a, (const struct msghdr *)b, (int)c))                            \
+    CALL(SYS_sendmmsg, tw_sendmmsg((int)a, (struct mmsghdr *)b, (unsigned)c, (int)d))                  \
+    CALL(SYS_write, tw_write((int)a, (const void *)b, (size_t)c))                                      \
+    CALL(SYS_writev, tw_writev((int)a, (const struct iovec *)b, (int)c))                               \
+    CALL(SYS_pwritev2, tw_pwritev2((int)a, (const struct iovec *)b, (int)c, (off_t)d, (int)f))         \
+    CALL(SYS_sendfile, tw_sendfile((int)a, (int)b, (off_t *)c, (size_t)d))                             \
     CALL(SYS_splice, tw_splice((int)a, (off_t *)b, (int)c, (off_t *)d, (size_t)e, (unsigned)f))
 
 #ifdef SYS_renameat
@@ -61,18 +62,18 @@
 
 /* Calls that only older machines have. */
 #ifdef SYS_open
-#define OLDER(CALL)                                                                                                        \
-    CALL(SYS_open, tw_open((const char *)a, (int)b, (mode_t)c))                                                            \
-    CALL(SYS_creat, tw_creat((const char *)a, (mode_t)b))                                                                  \
-    CALL(SYS_unlink, tw_unlink((const char *)a))                                                                           \
-    CALL(SYS_rmdir, tw_rmdir((const char *)a))                                                                             \
-    CALL(SYS_rename, tw_rename((const char *)a, (const char *)b))                                                          \
-    CALL(SYS_link, tw_link((const char *)a, (const char *)b))                                                              \
-    CALL(SYS_symlink, tw_symlink((const char *)a, (const char *)b))                                                        \
-    CALL(SYS_mkdir, tw_mkdir((const char *)a, (mode_t)b))                                                                  \
-    CALL(SYS_mknod, tw_mknod((const char *)a, (mode_t)b, (dev_t)c))                                                        \
-    CALL(SYS_chmod, tw_chmod((const char *)a, (mode_t)b))                                                                  \
-    CALL(SYS_chown, tw_chown((const char *)a, (uid_t)b, (gid_t)c))                                                         \
+#define OLDER(CALL)                                                 \
+    CALL(SYS_open, tw_open((const char *)a, (int)b, (mode_t)c))     \
+    CALL(SYS_creat, tw_creat((const char *)a, (mode_t)b))           \
+    CALL(SYS_unlink, tw_unlink((const char *)a))                    \
+    CALL(SYS_rmdir, tw_rmdir((const char *)a))                      \
+    CALL(SYS_rename, tw_rename((const char *)a, (const char *)b))   \
+    CALL(SYS_link, tw_link((const char *)a, (const char *)b))       \
+    CALL(SYS_symlink, tw_symlink((const char *)a, (const char *)b)) \
+    CALL(SYS_mkdir, tw_mkdir((const char *)a, (mode_t)b))           \
+    CALL(SYS_mknod, tw_mknod((const char *)a, (mode_t)b, (dev_t)c)) \
+    CALL(SYS_chmod, tw_chmod((const char *)a, (mode_t)b))           \
+    CALL(SYS_chown, tw_chown((const char *)a, (uid_t)b, (gid_t)c))  \
     CALL(SYS_lchown, tw_lchown((const char *)a, (uid_t)b, (gid_t)c))
 #else
 #define OLDER(CALL)

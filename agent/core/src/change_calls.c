@@ -129,7 +129,8 @@ int tw_fchownat(int folder, const char *path, uid_t owner, gid_t group, int flag
     if (is_empty(path, flags))
         return open_file_denied(folder) ? -1 : fchownat(folder, path, owner, group, flags);
     ON_FILE(folder, path, (flags & AT_SYMLINK_NOFOLLOW) == 0,
-            fchownat(subject.file.descriptor, "", owner, group, AT_EMPTY_PATH), fchownat(folder, path, owner, group, flags));
+            fchownat(subject.file.descriptor, "", owner, group, AT_EMPTY_PATH),
+            fchownat(folder, path, owner, group, flags));
 }
 
 int tw_chown(const char *path, uid_t owner, gid_t group)
@@ -164,7 +165,8 @@ bool tw_socket_denied(const struct sockaddr_un *address, socklen_t size, bool ma
 
     if (tw_files_state() == TW_FILES_UNJUDGED || size <= start || address->sun_path[0] == '\0')
         return false; /* not judged, or a name that is in no folder */
-    size_t length = strnlen(address->sun_path, size - start < sizeof address->sun_path ? size - start : sizeof address->sun_path);
+    size_t most = size - start < sizeof address->sun_path ? size - start : sizeof address->sun_path;
+    size_t length = strnlen(address->sun_path, most);
 
     memcpy(path, address->sun_path, length);
     path[length] = '\0';

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* More variables than ours (LD_PRELOAD, TW_POLICY, TW_PARENT) are not added; the request's id takes three letters for each
- * of its own at most. */
+/* More variables than ours (LD_PRELOAD, TW_POLICY, TW_PARENT) are not added; the request's id takes three letters for
+ * each of its own at most. */
 enum { OURS = 3, PRELOAD_LARGEST = 16 * 1024, REQUEST = 3 * TW_AUDIT_REQUEST };
 
 bool tw_environment_names(const char *entry, const char *name)
@@ -54,8 +54,8 @@ static bool lists_library(const char *value)
     return false;
 }
 
-/* "LD_PRELOAD=<theirs>:<ours>": last, so that it is initialised first. Without ours for a program that can't load it. NULL
- * when nothing is left, or it is longer than a list can sensibly be. */
+/* "LD_PRELOAD=<theirs>:<ours>": last, so that it is initialised first. Without ours for a program that can't load it.
+ * NULL when nothing is left, or it is longer than a list can sensibly be. */
 static const char *make_preload(const char *value, enum tw_fate fate, char *output, size_t size)
 {
     struct tw_text text = {.start = output, .size = size};
@@ -144,9 +144,10 @@ static bool is_replaced(const char *entry, enum tw_fate fate)
            (fate == TW_FATE_FOLLOWED && (tw_environment_names(entry, TW_POLICY) || is_taken_out(entry)));
 }
 
-/* Ours come last: of entries with one name, the linker and the core take the last, so that it does not help to change one
- * of the caller's strings to such a name meanwhile. */
-char *const *tw_environment_make(char *const envp[], enum tw_fate fate, const struct tw_environment_size *size, void *memory)
+/* Ours come last: of entries with one name, the linker and the core take the last, so that it does not help to change
+ * one of the caller's strings to such a name meanwhile. */
+char *const *tw_environment_make(char *const envp[], enum tw_fate fate, const struct tw_environment_size *size,
+                                 void *memory)
 {
     char **entries = memory, *strings = (char *)(entries + size->entries);
     size_t count = 0;

@@ -1,5 +1,5 @@
-/* In a program that a protected one started: the core starts by itself, before main, with the policy that it was given. Does
- * nothing where the library was loaded in another way: there a shim starts it. */
+/* In a program that a protected one started: the core starts by itself, before main, with the policy that it was given.
+ * Does nothing where the library was loaded in another way: there a shim starts it. */
 #define _GNU_SOURCE
 #include "children.h"
 #include "error_stream.h"
@@ -36,8 +36,8 @@ static void complain(const char *why)
     tw_error_stream_write(line, text.length);
 }
 
-/* Whoever started the program chose its environment. What the core reads there at its start has to be what the runtime's
- * core read: for the time being it is. */
+/* Whoever started the program chose its environment. What the core reads there at its start has to be what the
+ * runtime's core read: for the time being it is. */
 static bool is_the_runtimes(const char *entry)
 {
     for (size_t i = 0; tw_children_variables[i] != NULL; i++)
@@ -55,7 +55,8 @@ static size_t count_entries(void)
     return count;
 }
 
-static int start(const struct tw_parent *parent, const char *request, const struct tw_options *options, char *message, size_t size)
+static int start(const struct tw_parent *parent, const char *request, const struct tw_options *options, char *message,
+                 size_t size)
 {
     char **whole = environ, *own[count_entries() + TW_PARENT_VARIABLES + 1];
     size_t count = 0;

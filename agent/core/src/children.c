@@ -121,7 +121,8 @@ static const char *prepare(const struct tw_parent *parent, const struct tw_optio
     size_t size = 2 * TW_PARENT_LARGEST + (has_policy ? strlen(policy) : 0);
 
     if (!find_library(path) || !can_be_listed(path))
-        return "programs that the function starts run unjudged: the agent's library has no path that they could load it by";
+        return "programs that the function starts run unjudged: "
+               "the agent's library has no path that they could load it by";
     void *mapping = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct tw_text memory = {.start = mapping, .size = size, .length = sizeof(struct tw_children_facts)};
 

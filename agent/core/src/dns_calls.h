@@ -16,11 +16,13 @@ int tw_getaddrinfo(const char *node, const char *service, const struct addrinfo 
 int tw_getaddrinfo_a(int mode, struct gaicb *list[], int count, struct sigevent *event);
 struct hostent *tw_gethostbyname(const char *name);
 struct hostent *tw_gethostbyname2(const char *name, int family);
-int tw_gethostbyname_r(const char *name, struct hostent *entry, char *buffer, size_t size, struct hostent **found, int *error);
+int tw_gethostbyname_r(const char *name, struct hostent *entry, char *buffer, size_t size, struct hostent **found,
+                       int *error);
 int tw_gethostbyname2_r(const char *name, int family, struct hostent *entry, char *buffer, size_t size,
                         struct hostent **found, int *error);
 struct netent *tw_getnetbyname(const char *name);
-int tw_getnetbyname_r(const char *name, struct netent *entry, char *buffer, size_t size, struct netent **found, int *error);
+int tw_getnetbyname_r(const char *name, struct netent *entry, char *buffer, size_t size, struct netent **found,
+                      int *error);
 struct hostent *tw_gethostbyaddr(const void *address, socklen_t size, int family);
 int tw_gethostbyaddr_r(const void *address, socklen_t size, int family, struct hostent *entry, char *buffer,
                        size_t buffer_size, struct hostent **found, int *error);
@@ -36,6 +38,7 @@ int tw_res_nsearch(struct __res_state *state, const char *name, int class, int t
 int tw_res_nquerydomain(struct __res_state *state, const char *name, const char *domain, int class, int type,
                         unsigned char *answer, int size);
 int tw_res_send(const unsigned char *query, int query_size, unsigned char *answer, int size);
-int tw_res_nsend(struct __res_state *state, const unsigned char *query, int query_size, unsigned char *answer, int size);
+int tw_res_nsend(struct __res_state *state, const unsigned char *query, int query_size, unsigned char *answer,
+                 int size);
 
 #endif

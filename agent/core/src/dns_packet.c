@@ -37,7 +37,8 @@ static void spell(struct spelling *spelling, const uint8_t *label, size_t length
 
         spelling->plain &= letter > ' ' && letter < 0x7f && letter != '.' && letter != '\\';
         /* A NUL would end the text early. */
-        spelling->name[spelling->length++] = (char)(letter >= 'A' && letter <= 'Z' ? letter + 32 : letter == 0 ? '?' : letter);
+        spelling->name[spelling->length++] =
+            (char)(letter >= 'A' && letter <= 'Z' ? letter + 32 : letter == 0 ? '?' : letter);
     }
 }
 

@@ -1,5 +1,5 @@
-/* DNS messages (RFC 1035, 4): the names that are asked for, and the addresses of an answer. Reads bytes that anybody may
- * have written; judges nothing. */
+/* DNS messages (RFC 1035, 4): the names that are asked for, and the addresses of an answer. Reads bytes that anybody
+ * may have written; judges nothing. */
 #ifndef TW_DNS_PACKET_H
 #define TW_DNS_PACKET_H
 

@@ -164,7 +164,8 @@ enum tw_sending tw_dns_send(const struct tw_outgoing *outgoing, struct tw_dns_co
     copy->is_stream = option_of(outgoing->socket, SOL_SOCKET, SO_TYPE) == SOCK_STREAM;
     /* The kernel reads what is sent without a copy later, and takes a byte out of the stream for MSG_OOB. */
     bool read = !outgoing->unexamined && (outgoing->flags & (MSG_ZEROCOPY | MSG_OOB)) == 0 &&
-                (copy->is_stream || option_of(outgoing->socket, IPPROTO_UDP, UDP_SEGMENT) == 0) && gather(outgoing, copy);
+                (copy->is_stream || option_of(outgoing->socket, IPPROTO_UDP, UDP_SEGMENT) == 0) &&
+                gather(outgoing, copy);
     struct tw_verdict verdict = !read             ? judge_message(dns, NULL, 0, name)
                                 : copy->is_stream ? judge_stream(dns, copy, name)
                                                   : judge_message(dns, copy->bytes, copy->length, name);

@@ -11,8 +11,8 @@
 /* Longer ones are not read: those that ask have some hundred bytes, and stacks may be small. */
 enum { TW_DNS_LARGEST = 4096, TW_DNS_PORT = 53 };
 
-/* Whether some socket was connected to port 53, by the runtime or by whom it started: they may have it in common. Until then no
- * write is looked at. */
+/* Whether some socket was connected to port 53, by the runtime or by whom it started: they may have it in common. Until
+ * then no write is looked at. */
 extern atomic_bool *tw_dns_is_connected;
 
 /* Looks for sockets that were connected before the core started. `shared` is memory that all of them have in common. */

@@ -198,7 +198,8 @@ static bool may_import(const struct imports *imports, uint32_t number)
     return imports->unknown;
 }
 
-static bool hook_pointer(struct hooking *hooking, const struct tw_object *object, const ElfW(Rela) *relocation, bool *open)
+static bool hook_pointer(struct hooking *hooking, const struct tw_object *object, const ElfW(Rela) *relocation,
+                         bool *open)
 {
     uintptr_t place = object->base + relocation->r_offset;
     void *hook = hook_for(hooking, object, ELF64_R_SYM(relocation->r_info));

@@ -119,7 +119,8 @@ bool tw_object_read(uintptr_t base, const ElfW(Phdr) *headers, size_t count, str
         object->strings_size--;
     object->symbols_size =
         (uintptr_t)object->symbols % sizeof(ElfW(Addr)) != 0 ? 0 : room(object, object->symbols) / sizeof(ElfW(Sym));
-    object->hashes_size = (uintptr_t)object->hashes % sizeof(uint32_t) != 0 ? 0 : room(object, object->hashes) / sizeof(uint32_t);
+    object->hashes_size =
+        (uintptr_t)object->hashes % sizeof(uint32_t) != 0 ? 0 : room(object, object->hashes) / sizeof(uint32_t);
     if (object->symbols_size == 0 || object->strings_size == 0)
         return false;
     object->soname = soname == 0 || soname >= object->strings_size ? NULL : object->strings + soname;

@@ -22,8 +22,8 @@ struct tw_object {
     size_t relative; /* so many relocations at the front of the first table have no symbol */
 };
 
-/* Reads an object's dynamic section. Returns false when it has no symbols. The linker has believed what it says; here nothing
- * is read that lies outside of the object's segments. */
+/* Reads an object's dynamic section. Returns false when it has no symbols. The linker has believed what it says; here
+ * nothing is read that lies outside of the object's segments. */
 bool tw_object_read(uintptr_t base, const ElfW(Phdr) *headers, size_t count, struct tw_object *object);
 
 /* Whether an address lies in one of the object's segments of this type that has all these flags. */

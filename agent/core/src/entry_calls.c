@@ -114,7 +114,8 @@ int tw_remove(const char *path)
         return -1;
     int result = unlinkat(subject.folder, subject.path, 0);
 
-    if (result != 0 && (errno == EISDIR || errno == EPERM) && unlinkat(subject.folder, subject.path, AT_REMOVEDIR) == 0) {
+    if (result != 0 && (errno == EISDIR || errno == EPERM) &&
+        unlinkat(subject.folder, subject.path, AT_REMOVEDIR) == 0) {
         errno = error;
         result = 0;
     }
@@ -198,7 +199,8 @@ int tw_renameat2(int from_folder, const char *from, int to_folder, const char *t
 
     if (admit_second(&source, &target, to_folder, to, purpose)) {
         result = flags == 0 ? renameat(source.folder, source.path, target.folder, target.path)
-                            : (int)syscall(SYS_renameat2, source.folder, source.path, target.folder, target.path, flags);
+                            : (int)syscall(SYS_renameat2, source.folder, source.path, target.folder, target.path,
+                                           flags);
         release(&target);
     }
     release(&source);

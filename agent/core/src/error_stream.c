@@ -87,8 +87,8 @@ static bool write_to(int descriptor, const char *line, size_t length)
     return written > 0;
 }
 
-/* A duplicate of the main process's descriptor, with the same place in a file, and of a socket as well. The kernel lets a
- * process have it that might trace the main process; our own lock refuses it. */
+/* A duplicate of the main process's descriptor, with the same place in a file, and of a socket as well. The kernel lets
+ * a process have it that might trace the main process; our own lock refuses it. */
 static int duplicate(void)
 {
     int process = (int)syscall(PIDFD_OPEN, stream.main_process, 0);
@@ -99,8 +99,8 @@ static int duplicate(void)
     return descriptor;
 }
 
-/* The main process's descriptor: a child's own copy may be closed. Opened anew, a file has a place of its own, and the main
- * process would write over our line. */
+/* The main process's descriptor: a child's own copy may be closed. Opened anew, a file has a place of its own, and the
+ * main process would write over our line. */
 static int parents_descriptor(void)
 {
     int descriptor = -1;

@@ -8,8 +8,8 @@
 /* Takes the duplicate; `main_process` is whose it is. */
 void tw_error_stream_open(pid_t main_process);
 
-/* In a program that the runtime started: writes to the runtime's, and not to what the program has for a stderr, unless that
- * is the same. */
+/* In a program that the runtime started: writes to the runtime's, and not to what the program has for a stderr, unless
+ * that is the same. */
 void tw_error_stream_follow(const struct tw_parent *parent);
 
 /* What a program has to know for that. */

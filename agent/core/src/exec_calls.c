@@ -89,7 +89,8 @@ static void execute_as_script(const char *path, char *const argv[], char *const 
 /* Whether a search for a program goes on behind a file that could not be started. */
 static bool goes_on(int error)
 {
-    return error == EACCES || error == ENOENT || error == ESTALE || error == ENOTDIR || error == ENODEV || error == ETIMEDOUT;
+    return error == EACCES || error == ENOENT || error == ESTALE || error == ENOTDIR || error == ENODEV ||
+           error == ETIMEDOUT;
 }
 
 /* One file of a search. Returns false when the search ends with it. */

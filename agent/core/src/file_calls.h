@@ -43,12 +43,14 @@ void tw_updwtmp(const char *path, const void *record);
 FILE *tw_nss_fopen(const char *path);
 FTS *tw_fts_open(char *const *paths, int options, int (*compare)(const FTSENT **, const FTSENT **));
 
-/* Judges without opening what somebody else will open by this path. Returns whether the call must fail, with errno set. */
+/* Judges without opening what somebody else will open by this path. Returns whether the call must fail, with errno
+ * set. */
 bool tw_later_denied(const char *path, int flags);
 
 /* folder_calls.c */
 
-/* A walk goes down by itself: what is denied below its start denies it. Returns whether it must fail, with errno set. */
+/* A walk goes down by itself: what is denied below its start denies it. Returns whether it must fail, with errno
+ * set. */
 bool tw_path_walk_denied(const char *path);
 
 DIR *tw_opendir(const char *path);
@@ -99,8 +101,8 @@ int tw_lchown(const char *path, uid_t owner, gid_t group);
 int tw_fchown(int descriptor, uid_t owner, gid_t group);
 int tw_fchownat(int folder, const char *path, uid_t owner, gid_t group, int flags);
 
-/* A Unix socket that is made (bind) or connected to; not one without a path. Returns whether the call must fail, with errno
- * set. */
+/* A Unix socket that is made (bind) or connected to; not one without a path. Returns whether the call must fail, with
+ * errno set. */
 bool tw_socket_denied(const struct sockaddr_un *address, socklen_t size, bool makes);
 
 #endif

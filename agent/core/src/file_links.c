@@ -1,5 +1,5 @@
-/* A file can have several names (hard links). Which others it has the kernel does not tell; whether one of them lies below
- * an entry of the deny list is found by its number. */
+/* A file can have several names (hard links). Which others it has the kernel does not tell; whether one of them lies
+ * below an entry of the deny list is found by its number. */
 #define _GNU_SOURCE
 #include "files.h"
 

@@ -1,8 +1,9 @@
 /* Opening a file so that what is judged is what is opened.
  *
- * The path is judged as it is written, and then opened by a call that fails if one of its parts is a link: then what was
- * judged is the truth. Where there are links, the file is pinned, judged by the kernel's name for it, and opened again by
- * its descriptor; a file that is made is judged in its folder, which is pinned. Nothing is truncated or made before. */
+ * The path is judged as it is written, and then opened by a call that fails if one of its parts is a link: then what
+ * was judged is the truth. Where there are links, the file is pinned, judged by the kernel's name for it, and opened
+ * again by its descriptor; a file that is made is judged in its folder, which is pinned. Nothing is truncated or made
+ * before. */
 #define _GNU_SOURCE
 #include "agent_memory.h"
 #include "files.h"
@@ -95,8 +96,8 @@ static int with_links_judged(int descriptor, const char *path, int flags, bool r
 /* Whether another way would fail for the same reason. Where a relative path starts, the folders above may be closed. */
 static bool is_final(int error, bool relative)
 {
-    return error == ENOENT || error == EEXIST || error == EISDIR || error == ENOTDIR || error == EMFILE || error == EINTR ||
-           (error == EACCES && !relative);
+    return error == ENOENT || error == EEXIST || error == EISDIR || error == ENOTDIR || error == EMFILE ||
+           error == EINTR || (error == EACCES && !relative);
 }
 
 /* The names of processes mean the same in many ways; the kernel's own tells which. */
@@ -225,7 +226,9 @@ static bool making_denied(const struct tw_lookup *lookup, int flags, int attempt
 
     if (!tw_entry_find(lookup, &entry))
         return tw_unfound_denied(lookup);
-    ssize_t length = (flags & (O_NOFOLLOW | O_EXCL)) != 0 ? -1 : readlinkat(entry.folder, entry.last, target, sizeof target - 1);
+    ssize_t length = (flags & (O_NOFOLLOW | O_EXCL)) != 0
+                         ? -1
+                         : readlinkat(entry.folder, entry.last, target, sizeof target - 1);
 
     if (length > 0 && attempts > 0) {
         target[length] = '\0';

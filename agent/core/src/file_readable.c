@@ -11,10 +11,13 @@
 
 /* docs/policy.md lists them. */
 static const char *const usual[] = {
-    "/opt", "/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/share", "/usr/local/lib",
-    "/etc/alternatives", "/etc/ca-certificates", "/etc/crypto-policies", "/etc/gai.conf", "/etc/group", "/etc/host.conf",
+    "/opt", "/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/share",
+    "/usr/local/lib",
+    "/etc/alternatives", "/etc/ca-certificates", "/etc/crypto-policies", "/etc/gai.conf", "/etc/group",
+    "/etc/host.conf",
     "/etc/hosts", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/mime.types",
-    "/etc/nsswitch.conf", "/etc/os-release", "/etc/passwd", "/etc/pki", "/etc/protocols", "/etc/resolv.conf", "/etc/services",
+    "/etc/nsswitch.conf", "/etc/os-release", "/etc/passwd", "/etc/pki", "/etc/protocols", "/etc/resolv.conf",
+    "/etc/services",
     "/etc/ssl", "/etc/system-release", "/etc/timezone",
     "/proc/self", "/proc/cpuinfo", "/proc/filesystems", "/proc/loadavg", "/proc/meminfo", "/proc/mounts", "/proc/stat",
     "/proc/sys", "/proc/uptime", "/proc/version", "/proc/vmstat",
@@ -65,7 +68,8 @@ static void add_both(struct list *list, const char *path)
 {
     char lexical[PATH_MAX];
 
-    if (path == NULL || path[0] != '/' || !tw_path_lexical("/", path, lexical, sizeof lexical) || strcmp(lexical, "/") == 0)
+    if (path == NULL || path[0] != '/' || !tw_path_lexical("/", path, lexical, sizeof lexical) ||
+        strcmp(lexical, "/") == 0)
         return;
     add(list, lexical);
     add_real(list, lexical);

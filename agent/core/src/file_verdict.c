@@ -41,8 +41,8 @@ static const char *behind_number(const char *path)
     return length > 0 && (path[length] == '/' || path[length] == '\0') ? path + length : NULL;
 }
 
-/* What follows "/proc/self" in the name of a file that every process has, of another process or of a thread. NULL: it is none
- * of these. */
+/* What follows "/proc/self" in the name of a file that every process has, of another process or of a thread. NULL: it
+ * is none of these. */
 static const char *behind_process(const char *path)
 {
     static const char processes[] = "/proc/", own[] = "self/task/", threads[] = "/task/";
@@ -63,7 +63,8 @@ static const char *behind_process(const char *path)
 /* Threads and children have what the process has: an entry of the deny list below "/proc/self" is about them all. */
 static struct tw_verdict judge_of_process(const struct tw_filesystem *section, const struct tw_file_facts *facts)
 {
-    const struct tw_filesystem denying = {.effect = section->effect, .deny = section->deny, .readable = section->readable};
+    const struct tw_filesystem denying = {.effect = section->effect, .deny = section->deny,
+                                          .readable = section->readable};
     const char *rest = behind_process(facts->path);
     char path[PATH_MAX] = "/proc/self";
     size_t length = strlen(path);
@@ -140,7 +141,8 @@ bool tw_unfound_denied(const struct tw_lookup *lookup)
 
 bool tw_walk_denied(const struct tw_file *file)
 {
-    struct tw_file_facts facts = {file->path, .reads_only = true, .unexamined = !file->is_named, .with_all_below = true};
+    struct tw_file_facts facts = {file->path, .reads_only = true, .unexamined = !file->is_named,
+                                  .with_all_below = true};
     struct tw_verdict verdict = judge(&facts);
 
     return act(&verdict, file->path);

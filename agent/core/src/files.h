@@ -1,6 +1,6 @@
 /* Room "files": which file a call means, and what the section "filesystem" says of it. Facts stand in file_names.c and
- * file_find.c, opening in file_open.c, the verdict in file_verdict.c; the hooks that ask stand in open_calls.c, folder_calls.c, entry_calls.c and
- * change_calls.c. Safe in signal handlers and in the child of a vfork. */
+ * file_find.c, opening in file_open.c, the verdict in file_verdict.c; the hooks that ask stand in open_calls.c,
+ * folder_calls.c, entry_calls.c and change_calls.c. Safe in signal handlers and in the child of a vfork. */
 #ifndef TW_FILES_H
 #define TW_FILES_H
 
@@ -64,8 +64,8 @@ struct tw_entry {
     char path[PATH_MAX];     /* real path of the folder, and the name */
 };
 
-/* Finds the folder that the last part of a path lies in; a link in the last part is not followed. Returns false with the
- * kernel's errno. */
+/* Finds the folder that the last part of a path lies in; a link in the last part is not followed. Returns false with
+ * the kernel's errno. */
 bool tw_entry_find(const struct tw_lookup *lookup, struct tw_entry *entry);
 
 /* Judges, audits, ends the environment if it blocks. Returns whether the call must fail, with errno set to EACCES.
@@ -75,34 +75,35 @@ bool tw_file_denied(const char *path, bool is_named, bool reads_only);
 /* The same for a file that is there, which may have other names as well (hard links). */
 bool tw_found_denied(const struct tw_file *file, bool reads_only);
 
-/* The same for what could not be found, as errno says: where that only means that there is no descriptor free to look with, it
- * may be any file. Else errno is kept, and the kernel will say so too. */
+/* The same for what could not be found, as errno says: where that only means that there is no descriptor free to look
+ * with, it may be any file. Else errno is kept, and the kernel will say so too. */
 bool tw_unfound_denied(const struct tw_lookup *lookup);
 
 /* The same for a folder that is read with all below it. */
 bool tw_walk_denied(const struct tw_file *file);
 
-/* The same for a name that is made, or for one that is taken away. Where the kernel would refuse it anyway, the call must
- * fail with the kernel's reason, and there is no audit; a name that is taken is no reason where it may be `replaced`. */
+/* The same for a name that is made, or for one that is taken away. Where the kernel would refuse it anyway, the call
+ * must fail with the kernel's reason, and there is no audit; a name that is taken is no reason where it may be
+ * `replaced`. */
 bool tw_entry_making_denied(const struct tw_entry *entry, bool replaced);
 bool tw_entry_taking_denied(const struct tw_entry *entry, bool with_all_below);
 
 /* The verdict on a name alone: no audit. */
 bool tw_entry_is_allowed(const struct tw_entry *entry, bool with_all_below);
 
-/* The entry of the deny list that is the same file under another name, or may be where there is no descriptor free to look;
- * NULL when there is none, or it would take too long to find. */
+/* The entry of the deny list that is the same file under another name, or may be where there is no descriptor free to
+ * look; NULL when there is none, or it would take too long to find. */
 const char *tw_linked_entry(const struct tw_list *deny, int descriptor);
 
 /* open, openat, openat2: `mode` and `resolve` are 0 where not given. */
 int tw_file_open(const struct tw_lookup *lookup, int flags, mode_t mode);
 
-/* Judges what is to be opened through tw_descriptor_link, and makes it if that is asked for. Returns a descriptor that pins
- * it, or -1. Only for sections that are enforced. */
+/* Judges what is to be opened through tw_descriptor_link, and makes it if that is asked for. Returns a descriptor that
+ * pins it, or -1. Only for sections that are enforced. */
 int tw_file_pin(const struct tw_lookup *lookup, int flags, mode_t mode);
 
-/* Judges, without opening it, what is opened otherwise. Returns whether the call must fail, with errno set; errno is kept when
- * not. Under "alert" it never must. */
+/* Judges, without opening it, what is opened otherwise. Returns whether the call must fail, with errno set; errno is
+ * kept when not. Under "alert" it never must. */
 bool tw_file_open_denied(const struct tw_lookup *lookup, int flags);
 
 /* Whether the kernel would refuse the address as one where nothing can lie: then it is not to be read. */
@@ -111,11 +112,12 @@ static inline bool tw_is_no_address(const void *pointer)
     return (uintptr_t)pointer < 4096;
 }
 
-/* Moves a descriptor that is for our own use out of the way: calls give the lowest free number, and callers count on it.
- * Not for files that may be locked: closing any descriptor of a file gives up the locks on it. */
+/* Moves a descriptor that is for our own use out of the way: calls give the lowest free number, and callers count on
+ * it. Not for files that may be locked: closing any descriptor of a file gives up the locks on it. */
 int tw_descriptor_aside(int descriptor);
 
-/* What may be read without being allowed, and the real paths of entries that are links, put into the policy's memory. */
+/* What may be read without being allowed, and the real paths of entries that are links, put into the policy's
+ * memory. */
 bool tw_files_prepare(struct tw_filesystem *section, struct tw_arena *arena, const char *folder, const char *readable);
 
 #endif

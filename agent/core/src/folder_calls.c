@@ -22,7 +22,8 @@ DIR *tw_opendir(const char *path)
 {
     if (tw_files_state() == TW_FILES_UNJUDGED || tw_is_no_address(path))
         return TW_REAL(opendir, opendir_function)(path);
-    int descriptor = tw_file_open(&(struct tw_lookup){AT_FDCWD, path, 0}, O_RDONLY | O_NONBLOCK | O_DIRECTORY | O_CLOEXEC, 0);
+    int descriptor = tw_file_open(&(struct tw_lookup){AT_FDCWD, path, 0},
+                                  O_RDONLY | O_NONBLOCK | O_DIRECTORY | O_CLOEXEC, 0);
     DIR *folder = descriptor < 0 ? NULL : fdopendir(descriptor);
 
     if (folder == NULL && descriptor >= 0)
@@ -31,7 +32,8 @@ DIR *tw_opendir(const char *path)
 }
 
 /* libc reads the folder through its descriptor: it is the one that was judged. */
-int tw_scandirat(int folder, const char *path, struct dirent ***names, filter_function *filter, compare_function *compare)
+int tw_scandirat(int folder, const char *path, struct dirent ***names, filter_function *filter,
+                 compare_function *compare)
 {
     scandirat_function *real = TW_REAL(scandirat, scandirat_function);
     char link[TW_DESCRIPTOR_LINK];
@@ -147,8 +149,8 @@ static char *marks_of(char *template, int suffix)
     return template + length - (size_t)suffix - MARKS;
 }
 
-/* A name that is not taken, and what was made under it: a descriptor, or 0 for a folder. The names are made up here, so that
- * each is judged before it is used. */
+/* A name that is not taken, and what was made under it: a descriptor, or 0 for a folder. The names are made up here, so
+ * that each is judged before it is used. */
 static int make_unique(char *template, int suffix, int flags, bool folder)
 {
     char *marks = marks_of(template, suffix);

@@ -37,8 +37,8 @@ static void find_in(void *library)
 }
 
 /* libc's own functions, before its table of symbols is changed: from then on look-ups find the hooks. Before glibc
- * 2.34 the dynamic linker's calls and the resolver's stood in libraries of their own, which libc's handle does not search.
- * The resolver is loaded where it is judged: it would come without hooks later. */
+ * 2.34 the dynamic linker's calls and the resolver's stood in libraries of their own, which libc's handle does not
+ * search. The resolver is loaded where it is judged: it would come without hooks later. */
 static bool find_reals(unsigned needed)
 {
     static const char *const libraries[] = {"libc.so.6", "libdl.so.2", "librt.so.1", "libresolv.so.2"};

@@ -207,16 +207,16 @@ struct link_map;
     CALL(ANY, remap_file_pages, tw_remap_file_pages)   \
     CALL(ANY, shmat, tw_shmat)
 
-#define TW_CALLS(CALL)                                                                                                    \
-    TW_COMMON_CALLS(CALL) TW_PROCESS_CALLS(CALL) TW_FILE_CALLS(CALL) TW_NETWORK_CALLS(CALL) TW_DNS_CALLS(CALL)            \
+#define TW_CALLS(CALL)                                                                                         \
+    TW_COMMON_CALLS(CALL) TW_PROCESS_CALLS(CALL) TW_FILE_CALLS(CALL) TW_NETWORK_CALLS(CALL) TW_DNS_CALLS(CALL) \
     TW_AGENT_CALLS(CALL)
 
 #define TW_CALL_NUMBER(need, name, hook) TW_CALL_##name,
 enum tw_call { TW_CALLS(TW_CALL_NUMBER) TW_CALL_COUNT };
 
 /* libc's own functions, by number: what a hook calls when the verdict is in. The plain names would do for most,
- * but an object loaded before libc may stand in for them, and find the hooks itself when it looks for libc's. NULL where
- * this libc has none. */
+ * but an object loaded before libc may stand in for them, and find the hooks itself when it looks for libc's. NULL
+ * where this libc has none. */
 extern void *tw_reals[TW_CALL_COUNT];
 #define TW_REAL(name, type) ((type *)tw_reals[TW_CALL_##name])
 

@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-/* Whether `path` is `entry` or lies below it. A plain loop: nearly all entries part within the first letters, where calls
- * of strlen and strncmp take several times as long, and every open asks of every entry. */
+/* Whether `path` is `entry` or lies below it. A plain loop: nearly all entries part within the first letters, where
+ * calls of strlen and strncmp take several times as long, and every open asks of every entry. */
 static bool covers(const char *entry, const char *path)
 {
     size_t length = 0;
@@ -85,7 +85,8 @@ struct tw_verdict tw_judge_file(const struct tw_filesystem *section, const struc
 
     if (entry != NULL)
         return denied(section, "the path is on the deny list", entry);
-    if (section->allow.count > 0 && covering(&section->allow, facts->path) == NULL && implicitly(section, facts) == NULL)
+    if (section->allow.count > 0 && covering(&section->allow, facts->path) == NULL &&
+        implicitly(section, facts) == NULL)
         return denied(section, "the path is not on the allow list", NULL);
     if (facts->unexamined && section->allow.count + section->deny.count > 0)
         return denied(section, "the path could not be compared with the lists", NULL);

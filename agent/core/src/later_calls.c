@@ -1,5 +1,5 @@
-/* The hooks of calls whose file libc opens itself: later, or by a name of its own making. What is judged is the file that
- * the path leads to at the time of the call. */
+/* The hooks of calls whose file libc opens itself: later, or by a name of its own making. What is judged is the file
+ * that the path leads to at the time of the call. */
 #define _GNU_SOURCE
 #include "file_calls.h"
 
@@ -50,8 +50,8 @@ int tw_addopen(posix_spawn_file_actions_t *actions, int descriptor, const char *
     return TW_REAL(posix_spawn_file_actions_addopen, addopen_function)(actions, descriptor, path, flags, mode);
 }
 
-/* What is named and no file: that it lies in a folder is libc's own affair, so that an allow list of files says nothing about
- * it. An entry of the deny list does. */
+/* What is named and no file: that it lies in a folder is libc's own affair, so that an allow list of files says nothing
+ * about it. An entry of the deny list does. */
 static bool shared_denied(const char *folder, const char *name)
 {
     char path[NAME_MAX + 32];

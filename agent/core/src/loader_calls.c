@@ -1,5 +1,5 @@
-/* The dynamic linker's calls. What dlopen and dlsym find in the C library's table are the hooks; dlopen itself is hooked
- * only for the file that it loads. A namespace of its own comes with a C library of its own. */
+/* The dynamic linker's calls. What dlopen and dlsym find in the C library's table are the hooks; dlopen itself is
+ * hooked only for the file that it loads. A namespace of its own comes with a C library of its own. */
 #define _GNU_SOURCE
 #include "loader_calls.h"
 
@@ -29,8 +29,8 @@ static __attribute__((noinline)) bool denied(const char *name)
     return found;
 }
 
-/* The linker finds out by the return address who asks, and so what paths and which namespace hold: a jump keeps it. A path
- * that can't be opened gives the reason for dlerror. */
+/* The linker finds out by the return address who asks, and so what paths and which namespace hold: a jump keeps it. A
+ * path that can't be opened gives the reason for dlerror. */
 void *tw_dlopen(const char *name, int flags)
 {
     if (denied(name))

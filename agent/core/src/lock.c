@@ -46,9 +46,9 @@ static bool is_locked(unsigned wishes)
 }
 
 /* The flags to install with, or -1 and errno where filters are not let in. Asked before anything is changed, and by the
- * very call that will be made, since platforms refuse it in many ways: then the first complaint is that this is no address.
- * Before Linux 5.16 a filter also slows the process down against speculation, by several percent, unless told not to; our
- * filter keeps no secret from the process. Before 4.17 neither the flag nor the slowing down is known. */
+ * very call that will be made, since platforms refuse it in many ways: then the first complaint is that this is no
+ * address. Before Linux 5.16 a filter also slows the process down against speculation, by several percent, unless told
+ * not to; our filter keeps no secret from the process. Before 4.17 neither the flag nor the slowing down is known. */
 static long possible_flags(void)
 {
     static const unsigned flags[] = {SECCOMP_FILTER_FLAG_TSYNC | SPECULATION_AS_IT_IS, SECCOMP_FILTER_FLAG_TSYNC};

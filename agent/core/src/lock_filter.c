@@ -1,5 +1,5 @@
-/* Only the architecture and the number are looked at: then the kernel (since 5.11) runs the filter once for each number,
- * and remembers which ones always pass. Older kernels run it at each call, so it is a search tree.
+/* Only the architecture and the number are looked at: then the kernel (since 5.11) runs the filter once for each
+ * number, and remembers which ones always pass. Older kernels run it at each call, so it is a search tree.
  *
  * What stands here is what no function needs and what leads around the hooks or into the agent. Left out on purpose:
  * - process_vm_readv, kcmp, perf_event_open: they read, which profilers do, and change nothing;
@@ -110,7 +110,8 @@ static void put_tree(const struct row *rows, size_t count, struct sock_filter *a
     size_t lower = count / 2;
 
     if (count > LEAF) {
-        *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, rows[lower].number, (uint8_t)tree_size(lower), 0);
+        *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, rows[lower].number,
+                                             (uint8_t)tree_size(lower), 0);
         put_tree(rows, lower, at);
         put_tree(rows + lower, count - lower, at + tree_size(lower));
         return;

@@ -17,7 +17,8 @@ typedef int gethostbyname2_r_function(const char *, int, struct hostent *, char 
 typedef struct netent *getnetbyname_function(const char *);
 typedef int getnetbyname_r_function(const char *, struct netent *, char *, size_t, struct netent **, int *);
 typedef struct hostent *gethostbyaddr_function(const void *, socklen_t, int);
-typedef int gethostbyaddr_r_function(const void *, socklen_t, int, struct hostent *, char *, size_t, struct hostent **, int *);
+typedef int gethostbyaddr_r_function(const void *, socklen_t, int, struct hostent *, char *, size_t, struct hostent **,
+                                     int *);
 typedef int getnameinfo_function(const struct sockaddr *, socklen_t, char *, socklen_t, char *, socklen_t, int);
 
 /* The call is libc's own, and what it does in turn was judged. */
@@ -41,7 +42,8 @@ int tw_getaddrinfo(const char *node, const char *service, const struct addrinfo 
         return TW_REAL(getaddrinfo, getaddrinfo_function)(node, service, hints == NULL ? NULL : &own, found);
     if (tw_question_denied(&question, node))
         return EAI_FAIL;
-    RESOLVE(result, TW_REAL(getaddrinfo, getaddrinfo_function)(question.name, service, hints == NULL ? NULL : &own, found));
+    RESOLVE(result, TW_REAL(getaddrinfo, getaddrinfo_function)(question.name, service, hints == NULL ? NULL : &own,
+                                                               found));
     if (result == 0)
         tw_question_addresses(&question, *found);
     return result;
@@ -98,14 +100,16 @@ struct hostent *tw_gethostbyname2(const char *name, int family)
     return entry;
 }
 
-int tw_gethostbyname_r(const char *name, struct hostent *entry, char *buffer, size_t size, struct hostent **found, int *error)
+int tw_gethostbyname_r(const char *name, struct hostent *entry, char *buffer, size_t size, struct hostent **found,
+                       int *error)
 {
     struct tw_question question = {.state = NULL, .is_query = false};
     int result;
 
     if (tw_question_denied(&question, name))
         return no_entry_r(found, error);
-    RESOLVE(result, TW_REAL(gethostbyname_r, gethostbyname_r_function)(question.name, entry, buffer, size, found, error));
+    RESOLVE(result, TW_REAL(gethostbyname_r, gethostbyname_r_function)(question.name, entry, buffer, size, found,
+                                                                       error));
     if (result == 0 && *found != NULL)
         tw_question_entry(&question, *found);
     return result;
@@ -119,13 +123,15 @@ int tw_gethostbyname2_r(const char *name, int family, struct hostent *entry, cha
 
     if (tw_question_denied(&question, name))
         return no_entry_r(found, error);
-    RESOLVE(result, TW_REAL(gethostbyname2_r, gethostbyname2_r_function)(question.name, family, entry, buffer, size, found, error));
+    RESOLVE(result, TW_REAL(gethostbyname2_r, gethostbyname2_r_function)(question.name, family, entry, buffer, size,
+                                                                         found, error));
     if (result == 0 && *found != NULL)
         tw_question_entry(&question, *found);
     return result;
 }
 
-/* Of networks; where the system's settings say so, name servers are asked for those, too. What comes back is no address. */
+/* Of networks; where the system's settings say so, name servers are asked for those, too. What comes back is no
+ * address. */
 struct netent *tw_getnetbyname(const char *name)
 {
     struct tw_question question = {.state = NULL, .is_query = true};
@@ -139,7 +145,8 @@ struct netent *tw_getnetbyname(const char *name)
     return entry;
 }
 
-int tw_getnetbyname_r(const char *name, struct netent *entry, char *buffer, size_t size, struct netent **found, int *error)
+int tw_getnetbyname_r(const char *name, struct netent *entry, char *buffer, size_t size, struct netent **found,
+                      int *error)
 {
     struct tw_question question = {.state = NULL, .is_query = true};
     int result;
@@ -190,10 +197,12 @@ int tw_gethostbyaddr_r(const void *given, socklen_t size, int family, struct hos
     int result;
 
     if (!copy_address(given, size, family, bytes, &address))
-        return TW_REAL(gethostbyaddr_r, gethostbyaddr_r_function)(given, size, family, entry, buffer, buffer_size, found, error);
+        return TW_REAL(gethostbyaddr_r, gethostbyaddr_r_function)(given, size, family, entry, buffer, buffer_size,
+                                                                  found, error);
     if (tw_reverse_denied(&address))
         return no_entry_r(found, error);
-    RESOLVE(result, TW_REAL(gethostbyaddr_r, gethostbyaddr_r_function)(bytes, size, family, entry, buffer, buffer_size, found, error));
+    RESOLVE(result, TW_REAL(gethostbyaddr_r, gethostbyaddr_r_function)(bytes, size, family, entry, buffer, buffer_size,
+                                                                       found, error));
     return result;
 }
 
@@ -209,7 +218,7 @@ int tw_getnameinfo(const struct sockaddr *given, socklen_t size, char *host, soc
     memcpy(&name, given, size);
     if (tw_endpoint_read(&name, size, &endpoint) && tw_reverse_denied(&endpoint.address))
         return EAI_FAIL;
-    RESOLVE(result, TW_REAL(getnameinfo, getnameinfo_function)((const struct sockaddr *)&name, size, host, host_size, service,
-                                                              service_size, flags));
+    RESOLVE(result, TW_REAL(getnameinfo, getnameinfo_function)((const struct sockaddr *)&name, size, host, host_size,
+                                                               service, service_size, flags));
     return result;
 }

@@ -1,5 +1,5 @@
-/* The hooks of calls that change pages: they may not touch the agent's own, by which its policy could be emptied or its code
- * exchanged. Programs change pages often, so for all other pages this has to cost next to nothing. */
+/* The hooks of calls that change pages: they may not touch the agent's own, by which its policy could be emptied or its
+ * code exchanged. Programs change pages often, so for all other pages this has to cost next to nothing. */
 #define _GNU_SOURCE
 #include "agent_calls.h"
 
@@ -153,5 +153,7 @@ int tw_remap_file_pages(void *address, size_t size, int protection, size_t offse
 
 void *tw_shmat(int segment, const void *address, int flags)
 {
-    return attaching_denied(segment, address, flags) ? MAP_FAILED : TW_REAL(shmat, shmat_function)(segment, address, flags);
+    if (attaching_denied(segment, address, flags))
+        return MAP_FAILED;
+    return TW_REAL(shmat, shmat_function)(segment, address, flags);
 }

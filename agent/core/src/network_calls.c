@@ -1,5 +1,5 @@
-/* The sections "network" and, for Unix sockets, "filesystem". The copy of an address that was judged is the one that the
- * kernel gets. */
+/* The sections "network" and, for Unix sockets, "filesystem". The copy of an address that was judged is the one that
+ * the kernel gets. */
 #define _GNU_SOURCE
 #include "network_calls.h"
 
@@ -154,13 +154,15 @@ static bool is_internet(int socket, int type)
     int error = errno, found = 0, domain = 0;
     socklen_t size = sizeof found;
     bool is = getsockopt(socket, SOL_SOCKET, SO_TYPE, &found, &size) == 0 && found == type &&
-              getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && (domain == AF_INET || domain == AF_INET6);
+              getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+              (domain == AF_INET || domain == AF_INET6);
 
     errno = error;
     return is;
 }
 
-/* A socket of UDP takes what comes from then on; one of TCP has to listen first. Port 0 is a client's: any that is free. */
+/* A socket of UDP takes what comes from then on; one of TCP has to listen first. Port 0 is a client's: any that is
+ * free. */
 int tw_bind(int socket, const struct sockaddr *address, socklen_t size)
 {
     struct tw_socket_name name;

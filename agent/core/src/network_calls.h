@@ -33,7 +33,8 @@ int tw_bind(int socket, const struct sockaddr *name, socklen_t size);
 int tw_listen(int socket, int backlog);
 
 /* send_calls.c */
-ssize_t tw_sendto(int socket, const void *bytes, size_t size, int flags, const struct sockaddr *name, socklen_t name_size);
+ssize_t tw_sendto(int socket, const void *bytes, size_t size, int flags, const struct sockaddr *name,
+                  socklen_t name_size);
 ssize_t tw_sendmsg(int socket, const struct msghdr *message, int flags);
 int tw_sendmmsg(int socket, struct mmsghdr *messages, unsigned count, int flags);
 

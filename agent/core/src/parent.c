@@ -46,7 +46,8 @@ size_t tw_parent_write(const struct tw_parent *parent, char *output, size_t size
     /* Descriptors are one more than they are: there may be none. */
     const uint64_t numbers[NUMBERS] = {
         (uint64_t)parent->process, parent->start,
-        (uint64_t)(parent->stream.descriptor + 1), parent->stream.device, parent->stream.inode, parent->stream_has_place,
+        (uint64_t)(parent->stream.descriptor + 1), parent->stream.device, parent->stream.inode,
+        parent->stream_has_place,
         (uint64_t)(parent->ring.descriptor + 1), parent->ring.device, parent->ring.inode,
     };
 

@@ -22,11 +22,11 @@ struct tw_parent {
     struct tw_remote stream, ring;
     bool stream_has_place;
     const char *runtime, *readable; /* as in struct tw_options; NULL: not given */
-    const char *variables[TW_PARENT_VARIABLES + 1]; /* "NAME=value", ends in NULL: those that the core reads at its start */
+    const char *variables[TW_PARENT_VARIABLES + 1]; /* "NAME=value", ends in NULL: what the core reads at its start */
 };
 
-/* Writes all of it without a NUL, in letters that need no escaping anywhere. Returns the length, or 0 when `size` is too
- * small or there are too many variables. */
+/* Writes all of it without a NUL, in letters that need no escaping anywhere. Returns the length, or 0 when `size` is
+ * too small or there are too many variables. */
 size_t tw_parent_write(const struct tw_parent *parent, char *output, size_t size);
 
 /* Reads what tw_parent_write wrote; `text` is changed, and what `parent` points to lies in it. Returns false when it is

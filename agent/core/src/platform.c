@@ -53,7 +53,8 @@ static void add_place(const char *text, size_t length, unsigned kind)
     host[size] = '\0';
     if (has_port)
         place.port = read_port(colon + 1, length - (size_t)(colon + 1 - text));
-    if ((has_port && place.port == 0) || (!tw_address_read(host, &place.address) && !tw_name_read(host, size, place.name)))
+    if ((has_port && place.port == 0) ||
+        (!tw_address_read(host, &place.address) && !tw_name_read(host, size, place.name)))
         return;
     places[place_count++] = place;
 }
@@ -110,7 +111,8 @@ bool tw_platform_is_name(const char *name)
     static const char local[] = "localhost";
     size_t length = strlen(name), size = sizeof local - 1;
 
-    if (length >= size && memcmp(name + length - size, local, size) == 0 && (length == size || name[length - size - 1] == '.'))
+    if (length >= size && memcmp(name + length - size, local, size) == 0 &&
+        (length == size || name[length - size - 1] == '.'))
         return true;
     return (own_name[0] != '\0' && strcmp(name, own_name) == 0) || tw_platform_kinds(name) != 0;
 }

@@ -1,5 +1,5 @@
-/* What every function may reach and ask for: loopback, its own name, the runtime API, the X-Ray daemon, the console, the
- * name servers. Noted once at start: what somebody writes into the environment later counts for nothing. */
+/* What every function may reach and ask for: loopback, its own name, the runtime API, the X-Ray daemon, the console,
+ * the name servers. Noted once at start: what somebody writes into the environment later counts for nothing. */
 #ifndef TW_PLATFORM_H
 #define TW_PLATFORM_H
 

@@ -111,8 +111,9 @@ void tw_path_normalise(char *path);
 bool tw_is_packaged_file(const char *text);
 bool tw_is_sha256(const char *text);
 
-/* Finds the policy: TW_POLICY, the file that it names, or the one baked into `folder`, and makes it read-only. `readable`
- * are folders that may be read without being allowed, as in struct tw_options. Returns what tw_start returns. */
+/* Finds the policy: TW_POLICY, the file that it names, or the one baked into `folder`, and makes it read-only.
+ * `readable` are folders that may be read without being allowed, as in struct tw_options. Returns what tw_start
+ * returns. */
 int tw_policy_find(const char *tw_policy, const char *folder, const char *readable, const struct tw_policy **policy,
                    const char **why);
 

@@ -178,7 +178,8 @@ static bool top_member(struct tw_decoder *decoder, const char *key, void *target
                (policy->rule != NULL || tw_decoder_invalid(decoder, "the rule has no name"));
     }
     if (strcmp(key, "file") == 0) {
-        policy->file = tw_decoder_text(decoder, tw_is_packaged_file, "the policy's file is no path inside the agent's folder");
+        policy->file = tw_decoder_text(decoder, tw_is_packaged_file,
+                                       "the policy's file is no path inside the agent's folder");
         return true;
     }
     if (strcmp(key, "sha256") != 0)

@@ -38,8 +38,8 @@ static bool allows_none(const struct tw_processes *section)
     return section->block_all && section->effect > TW_EFFECT_ALERT;
 }
 
-/* The whole chain: a script's interpreter may be a script, and each file has to pass. What is started in the end is the last
- * of them. */
+/* The whole chain: a script's interpreter may be a script, and each file has to pass. What is started in the end is the
+ * last of them. */
 static enum tw_fate chain_fate(const struct tw_processes *section, struct tw_program_call call, const char *const *argv)
 {
     struct tw_program program = {.foreign = false};

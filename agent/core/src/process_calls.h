@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <wordexp.h>
 
-/* Judges a program that is about to start, writes the audit, ends the environment if the effect is block. Keeps errno, but
- * for TW_FATE_ABSENT. */
+/* Judges a program that is about to start, writes the audit, ends the environment if the effect is block. Keeps errno,
+ * but for TW_FATE_ABSENT. */
 struct tw_program_call;
 enum tw_fate tw_process_fate(const struct tw_program_call *call, const char *const *argv);
 

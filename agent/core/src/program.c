@@ -92,7 +92,8 @@ static bool is_file(const struct stat *status)
     return false;
 }
 
-/* By the name alone, for a file that can't be opened: a process without free descriptors can still start it. Sets errno. */
+/* By the name alone, for a file that can't be opened: a process without free descriptors can still start it. Sets
+ * errno. */
 static bool may_start(int folder, const char *path)
 {
     struct stat status;

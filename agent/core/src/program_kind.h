@@ -1,4 +1,5 @@
-/* What an ELF program is made for: whether the dynamic linker that will load it is the one of this process. Starts nothing. */
+/* What an ELF program is made for: whether the dynamic linker that will load it is the one of this process. Starts
+ * nothing. */
 #ifndef TW_PROGRAM_KIND_H
 #define TW_PROGRAM_KIND_H
 

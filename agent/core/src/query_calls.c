@@ -61,7 +61,8 @@ int tw_res_nquery(struct __res_state *state, const char *name, int class, int ty
 
     if (tw_question_denied(&question, name))
         return refuse(state);
-    RESOLVE(&question, answer, size, RESOLVER(res_nquery, nquery_function)(state, question.name, class, type, answer, size));
+    RESOLVE(&question, answer, size,
+            RESOLVER(res_nquery, nquery_function)(state, question.name, class, type, answer, size));
 }
 
 int tw_res_nsearch(struct __res_state *state, const char *name, int class, int type, unsigned char *answer, int size)
@@ -70,13 +71,15 @@ int tw_res_nsearch(struct __res_state *state, const char *name, int class, int t
 
     if (tw_question_denied(&question, name))
         return refuse(state);
-    RESOLVE(&question, answer, size, RESOLVER(res_nsearch, nquery_function)(state, question.name, class, type, answer, size));
+    RESOLVE(&question, answer, size,
+            RESOLVER(res_nsearch, nquery_function)(state, question.name, class, type, answer, size));
 }
 
 /* The two in one, which is what libc asks for. Returns NULL when it is too long: libc refuses that too. */
 static const char *join(const char *name, const char *domain, char joined[TW_QUESTION_LARGEST])
 {
-    size_t length = strnlen(name, TW_QUESTION_LARGEST), size = domain == NULL ? 0 : strnlen(domain, TW_QUESTION_LARGEST);
+    size_t length = strnlen(name, TW_QUESTION_LARGEST);
+    size_t size = domain == NULL ? 0 : strnlen(domain, TW_QUESTION_LARGEST);
 
     if (length + size + 2 > TW_QUESTION_LARGEST)
         return NULL;
@@ -109,11 +112,13 @@ int tw_res_nquerydomain(struct __res_state *state, const char *name, const char 
     if (name != NULL && (join(name, domain, joined) == NULL || tw_question_denied(&question, joined)))
         return refuse(state);
     RESOLVE(&question, answer, size,
-            RESOLVER(res_nquerydomain, ndomain_function)(state, name == NULL ? NULL : joined, NULL, class, type, answer, size));
+            RESOLVER(res_nquerydomain, ndomain_function)(state, name == NULL ? NULL : joined, NULL, class, type, answer,
+                                                         size));
 }
 
 /* A copy of the packet; one that is too long is judged as one that can't be read. */
-static bool query_denied(struct tw_question *question, const unsigned char **query, int size, unsigned char copy[QUERY_LARGEST])
+static bool query_denied(struct tw_question *question, const unsigned char **query, int size,
+                         unsigned char copy[QUERY_LARGEST])
 {
     bool fits = *query != NULL && size > 0 && size <= QUERY_LARGEST;
 

@@ -30,7 +30,8 @@ void tw_resolver_leave(const void *before)
     resolving = before;
 }
 
-/* A call that was left by a jump, out of a signal handler, leaves its frame behind: what runs above it is no part of it. */
+/* A call that was left by a jump, out of a signal handler, leaves its frame behind: what runs above it is no part of
+ * it. */
 bool tw_resolver_runs(void)
 {
     return resolving != NULL && (uintptr_t)__builtin_frame_address(0) < (uintptr_t)resolving;

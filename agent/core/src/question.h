@@ -1,4 +1,5 @@
-/* A name that is about to be looked up: judged by the section "dns", and what its answer is worth to the section "network". */
+/* A name that is about to be looked up: judged by the section "dns", and what its answer is worth to the section
+ * "network". */
 #ifndef TW_QUESTION_H
 #define TW_QUESTION_H
 

@@ -1,5 +1,5 @@
-/* A sender may tell routers by which addresses a packet is to go (source routes): where it arrives is then not where the call
- * says. Nobody needs that to reach a server; where addresses are judged it is refused. */
+/* A sender may tell routers by which addresses a packet is to go (source routes): where it arrives is then not where
+ * the call says. Nobody needs that to reach a server; where addresses are judged it is refused. */
 #define _GNU_SOURCE
 #include "network_calls.h"
 
@@ -24,8 +24,12 @@ static bool route_denied(void)
     if (policy == NULL || policy->network.effect == TW_EFFECT_DISABLE ||
         policy->network.allow_ips.count + policy->network.deny_ips.count + policy->dns.allow.count == 0)
         return false;
-    const struct tw_verdict verdict = {policy->network.effect, "explicitlyDeniedIP",
-                                       "the sender chooses the way of its packets, so that no list can tell where they go", NULL};
+    const struct tw_verdict verdict = {
+        policy->network.effect,
+        "explicitlyDeniedIP",
+        "the sender chooses the way of its packets, so that no list can tell where they go",
+        NULL,
+    };
 
     if (!tw_act(&verdict, TW_AUDIT_NETWORK, NULL, 0))
         return false;
@@ -47,7 +51,8 @@ bool tw_message_route_denied(const struct msghdr *message)
 {
     if (message->msg_control == NULL)
         return false;
-    for (struct cmsghdr *at = CMSG_FIRSTHDR(message); at != NULL; at = CMSG_NXTHDR((struct msghdr *)(uintptr_t)message, at))
+    for (struct cmsghdr *at = CMSG_FIRSTHDR(message); at != NULL;
+         at = CMSG_NXTHDR((struct msghdr *)(uintptr_t)message, at))
         if (is_route(at->cmsg_level, at->cmsg_type))
             return route_denied();
     return false;

@@ -19,7 +19,8 @@ static bool contains(const char *word, size_t length, const char *needle)
     for (size_t at = 0; at + wanted <= length; at++) {
         size_t i = 0;
 
-        while (i < wanted && (char)(word[at + i] >= 'A' && word[at + i] <= 'Z' ? word[at + i] + 32 : word[at + i]) == needle[i])
+        while (i < wanted &&
+               (char)(word[at + i] >= 'A' && word[at + i] <= 'Z' ? word[at + i] + 32 : word[at + i]) == needle[i])
             i++;
         if (i == wanted)
             return true;
@@ -50,7 +51,8 @@ static bool is_key(const char *word, size_t length)
         digits += word[i] >= '0' && word[i] <= '9';
         letters += (word[i] >= 'a' && word[i] <= 'z') || (word[i] >= 'A' && word[i] <= 'Z');
     }
-    return length >= 32 && digits > 3 && letters > 3 && digits + letters + 6 >= length && memchr(word, '/', length) == NULL;
+    return length >= 32 && digits > 3 && letters > 3 && digits + letters + 6 >= length &&
+           memchr(word, '/', length) == NULL;
 }
 
 /* A word, or as much of it as there is room for. */

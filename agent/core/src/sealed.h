@@ -1,5 +1,5 @@
-/* Variables that decide what is enforced: written while the core starts, and closed pages from then on, so that it takes more
- * than a stray or a purposeful write to memory to change them. */
+/* Variables that decide what is enforced: written while the core starts, and closed pages from then on, so that it
+ * takes more than a stray or a purposeful write to memory to change them. */
 #ifndef TW_SEALED_H
 #define TW_SEALED_H
 

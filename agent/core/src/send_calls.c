@@ -86,7 +86,8 @@ ssize_t tw_sendto(int socket, const void *bytes, size_t size, int flags, const s
 
         return send_read(&outgoing, &message);
     }
-    return TW_REAL(sendto, sendto_function)(socket, bytes, size, flags, (const struct sockaddr *)&name.storage, to_size);
+    return TW_REAL(sendto, sendto_function)(socket, bytes, size, flags, (const struct sockaddr *)&name.storage,
+                                            to_size);
 }
 
 /* Takes the name of a message that is a copy already. The kernel cuts a long one, and refuses one whose length is
@@ -134,8 +135,8 @@ ssize_t tw_sendmsg(int socket, const struct msghdr *given, int flags)
 }
 
 /* Copies the messages from the front that nobody needs to look at closer. */
-static unsigned copy_plain(int socket, int flags, const struct mmsghdr *given, unsigned count, struct mmsghdr messages[BLOCK],
-                           struct tw_socket_name names[BLOCK])
+static unsigned copy_plain(int socket, int flags, const struct mmsghdr *given, unsigned count,
+                           struct mmsghdr messages[BLOCK], struct tw_socket_name names[BLOCK])
 {
     unsigned at = 0;
 
@@ -156,8 +157,8 @@ static unsigned copy_plain(int socket, int flags, const struct mmsghdr *given, u
     return at;
 }
 
-/* Sends from the front: what is plain at once, else one message the way of tw_sendmsg. Returns how many were sent, -1 if
- * the first was not; `whole` says whether one may go on. */
+/* Sends from the front: what is plain at once, else one message the way of tw_sendmsg. Returns how many were sent, -1
+ * if the first was not; `whole` says whether one may go on. */
 static int send_some(int socket, struct mmsghdr *messages, unsigned count, int flags, bool *whole)
 {
     struct mmsghdr own[BLOCK];

@@ -241,7 +241,8 @@ void tw_invocation_begin(const char *request_id)
     if (policy == TW_POLICY_REPAIRED)
         tw_audit_tampering("the policy in memory was changed; it is restored", on_tampering);
     if (policy == TW_POLICY_LOST)
-        tw_audit_tampering("the policy in memory was changed for good; all that a policy can deny counts as denied", on_tampering);
+        tw_audit_tampering("the policy in memory was changed for good; all that a policy can deny counts as denied",
+                           on_tampering);
     if (hooked)
         tw_audit_tampering("hooks of the agent were taken out; they are in again", on_tampering);
 }

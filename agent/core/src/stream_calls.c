@@ -19,7 +19,10 @@ enum { LETTERS = 7 };
 /* A stream's mode as open's flags; -1 when it is none. */
 static int stream_flags(const char *mode)
 {
-    int flags = mode[0] == 'r' ? O_RDONLY : mode[0] == 'w' ? O_CREAT | O_TRUNC : mode[0] == 'a' ? O_CREAT | O_APPEND : -1;
+    int flags = mode[0] == 'r'   ? O_RDONLY
+                : mode[0] == 'w' ? O_CREAT | O_TRUNC
+                : mode[0] == 'a' ? O_CREAT | O_APPEND
+                                 : -1;
     bool both = false;
 
     for (size_t i = 1; flags >= 0 && i < LETTERS && mode[i] != '\0'; i++) {
@@ -71,7 +74,8 @@ static FILE *stream(const char *path, const char *mode, FILE *old, int flags)
 
 static FILE *really(const char *path, const char *mode, FILE *old)
 {
-    return old == NULL ? TW_REAL(fopen, fopen_function)(path, mode) : TW_REAL(freopen, freopen_function)(path, mode, old);
+    return old == NULL ? TW_REAL(fopen, fopen_function)(path, mode)
+                       : TW_REAL(freopen, freopen_function)(path, mode, old);
 }
 
 static FILE *opened(const char *given, const char *mode, FILE *old)
@@ -127,7 +131,9 @@ FILE *tw_io_file_fopen(FILE *old, const char *path, const char *mode, int is_32)
     typedef FILE *function(FILE *, const char *, const char *, int);
     int flags = mode == NULL ? -1 : stream_flags(mode);
 
-    return flags >= 0 && tw_later_denied(path, flags) ? NULL : TW_REAL(_IO_file_fopen, function)(old, path, mode, is_32);
+    if (flags >= 0 && tw_later_denied(path, flags))
+        return NULL;
+    return TW_REAL(_IO_file_fopen, function)(old, path, mode, is_32);
 }
 
 FILE *tw_io_file_open(FILE *old, const char *path, int flags, int mode, int kind, int is_32)

@@ -23,7 +23,8 @@ static __attribute__((noinline)) bool goes_to_dns(int descriptor)
 /* Asked before there is a copy, which takes more of the stack than a signal handler may have. */
 static inline bool is_watched(int descriptor)
 {
-    return __builtin_expect(atomic_load_explicit(tw_dns_is_connected, memory_order_relaxed), 0) && goes_to_dns(descriptor);
+    return __builtin_expect(atomic_load_explicit(tw_dns_is_connected, memory_order_relaxed), 0) &&
+           goes_to_dns(descriptor);
 }
 
 /* Judges the bytes of `outgoing`, and sends: `copied` is the call with the copy, `given` the caller's own. */
@@ -87,8 +88,8 @@ ssize_t tw_writev(int descriptor, const struct iovec *parts, int count)
     return writev_watched(descriptor, parts, count);
 }
 
-static __attribute__((noinline)) ssize_t pwritev2_watched(int descriptor, const struct iovec *parts, int count, off_t offset,
-                                                          int flags)
+static __attribute__((noinline)) ssize_t pwritev2_watched(int descriptor, const struct iovec *parts, int count,
+                                                          off_t offset, int flags)
 {
     const struct tw_outgoing outgoing = {.socket = descriptor, .parts = parts, .count = count < 0 ? 0 : (size_t)count,
                                          .unexamined = count < 0 || parts == NULL};

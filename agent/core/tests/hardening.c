@@ -262,8 +262,10 @@ static const struct {
     int (*attempt)(void);
 } attempts[] = {
     {"no_descriptors", no_descriptors},     {"unreadable_script", unreadable_script},   {"other_folder", other_folder},
-    {"other_descriptor", other_descriptor}, {"changing_arguments", changing_arguments}, {"broken_stream", broken_stream},
-    {"becoming_program", becoming_program}, {"other_descriptors", other_descriptors},   {"changing_words", changing_words},
+    {"other_descriptor", other_descriptor}, {"changing_arguments", changing_arguments},
+    {"broken_stream", broken_stream},
+    {"becoming_program", becoming_program}, {"other_descriptors", other_descriptors},
+    {"changing_words", changing_words},
 };
 
 int main(int count, char **values)

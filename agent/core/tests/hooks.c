@@ -237,7 +237,8 @@ static void start(const char *library, const char *effect, const int pipes[2])
     CHECK(core != NULL, "the library can't be loaded");
     *(void **)&start_flat = dlsym(core, "tw_start_flat");
     CHECK(start_flat(string, folder, "c", NULL, message, sizeof message) == TW_OK, "%s", message);
-    CHECK(start_flat(string, folder, "c", NULL, message, sizeof message) == TW_E_ALREADY, "a second start: %s", message);
+    CHECK(start_flat(string, folder, "c", NULL, message, sizeof message) == TW_E_ALREADY, "a second start: %s",
+          message);
     dup2(saved, STDERR_FILENO);
     audits(pipes[0]); /* the first line */
 }
@@ -263,7 +264,8 @@ static void cancel_system(void)
     while (sigaction(SIGINT, NULL, &interrupt) == 0 && interrupt.sa_handler != SIG_IGN && --left > 0);
     CHECK(left > 0, "the shell did not start");
     usleep(50000);
-    CHECK(pthread_cancel(thread) == 0 && pthread_join(thread, &result) == 0 && result == PTHREAD_CANCELED, "it was not cancelled");
+    CHECK(pthread_cancel(thread) == 0 && pthread_join(thread, &result) == 0 && result == PTHREAD_CANCELED,
+          "it was not cancelled");
     CHECK(sigaction(SIGINT, NULL, &interrupt) == 0 && interrupt.sa_handler == SIG_DFL, "SIGINT stays ignored");
     CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, "the shell is left");
 }
@@ -284,14 +286,16 @@ static int run(const char *library, const char *effect)
         unsigned count = audits(pipes[0]);
 
         CHECK(result == (alert ? 0 : EACCES), "%s with %s gave %d", attempts[i].name, effect, result);
-        CHECK((access(marker, F_OK) == 0) == alert, "%s with %s: the program %s", attempts[i].name, effect, alert ? "did not run" : "ran");
+        CHECK((access(marker, F_OK) == 0) == alert, "%s with %s: the program %s", attempts[i].name, effect,
+              alert ? "did not run" : "ran");
         CHECK(count == 1, "%s with %s: %u audits", attempts[i].name, effect, count);
         unlink(marker);
     }
     if (alert)
         cancel_system();
     audits(pipes[0]);
-    CHECK(execl("/no/such/program", "x", (char *)NULL) == -1 && errno == ENOENT && audits(pipes[0]) == 0, "a file that is not there");
+    CHECK(execl("/no/such/program", "x", (char *)NULL) == -1 && errno == ENOENT && audits(pipes[0]) == 0,
+          "a file that is not there");
     return test_end(effect);
 }
 
@@ -311,7 +315,8 @@ static void block(const char *library, size_t number)
             attempts[number].attempt();
         _exit(0);
     }
-    CHECK(waitpid(child, &status, 0) == child && (WIFEXITED(status) ? WEXITSTATUS(status) == 86 : WTERMSIG(status) == SIGKILL),
+    CHECK(waitpid(child, &status, 0) == child &&
+          (WIFEXITED(status) ? WEXITSTATUS(status) == 86 : WTERMSIG(status) == SIGKILL),
           "%s with block: the environment ended with %x", attempts[number].name, (unsigned)status);
     unsigned count = audits(pipes[0]);
 
@@ -337,7 +342,8 @@ int main(int count, char **values)
     snprintf(path, sizeof path, "%s/later.c", folder);
     FILE *source = fopen(path, "w");
 
-    if (source == NULL || fputs("#include <stdlib.h>\nint run(const char *c) { return system(c); }\n", source) < 0 || fclose(source) != 0)
+    if (source == NULL || fputs("#include <stdlib.h>\nint run(const char *c) { return system(c); }\n", source) < 0 ||
+        fclose(source) != 0)
         return 2;
     snprintf(build, sizeof build, "${CC:-cc} -shared -fPIC -o %s/later.so %s", folder, path);
     if (system(build) != 0)

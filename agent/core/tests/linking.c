@@ -320,7 +320,8 @@ static const struct {
     {"object_in_other_namespace", object_in_other_namespace}, {"run_path", run_path}, {"old_version", old_version},
     {"stream_by_hand", stream_by_hand}, {"script_of_script", script_of_script}, {"unknown_format", unknown_format},
     {"spawn_elsewhere", spawn_elsewhere}, {"shell_there", shell_there}, {"small_stack", small_stack},
-    {"restored_pointer", restored_pointer}, {"changed_policy", changed_policy}, {"changed_other_copy", changed_other_copy},
+    {"restored_pointer", restored_pointer}, {"changed_policy", changed_policy},
+    {"changed_other_copy", changed_other_copy},
     {"changed_both", changed_both}, {"at_once", at_once},
 };
 
@@ -366,7 +367,8 @@ static long open_pages(void *start)
 
     __asm__ volatile("syscall"
                      : "=a"(result)
-                     : "a"((long)SYS_mprotect), "D"(start), "S"((long)POLICY_MEMORY), "d"((long)(PROT_READ | PROT_WRITE))
+                     : "a"((long)SYS_mprotect), "D"(start), "S"((long)POLICY_MEMORY),
+                         "d"((long)(PROT_READ | PROT_WRITE))
                      : "rcx", "r11", "memory");
     return result;
 #else

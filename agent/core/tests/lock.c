@@ -1,4 +1,5 @@
-/* Ways around the hooks and into the agent, by raw calls, which the kernel lock alone can stop, and by libc's functions.
+/* Ways around the hooks and into the agent, by raw calls, which the kernel lock alone can stop, and by libc's
+ * functions.
  *
  *     lock LIBRARY ATTEMPT        starts the core with TW_POLICY (not at all without), tries one, prints its error
  *
@@ -301,13 +302,22 @@ static int unknown_number(void) { return error_of(raw(-1, 0, 0, 0, 0, 0, 0)); }
 enum { PAGE = 4096 };
 
 /* The library's code. What is changed is written back. */
-static int open_code(void) { return error_of(CALL(SYS_mprotect, library_text, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, 0, 0)); }
-static int libc_mprotect(void) { return mprotect(library_text, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC) == 0 ? 0 : errno; }
+static int open_code(void)
+{
+    return error_of(CALL(SYS_mprotect, library_text, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, 0, 0));
+}
+
+static int libc_mprotect(void)
+{
+    return mprotect(library_text, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC) == 0 ? 0 : errno;
+}
 
 static int across_code(void)
 {
     /* From before its first page to behind its last. */
-    return mprotect((char *)library_text - (1 << 20), 4 << 20, PROT_READ | PROT_EXEC) == 0 ? 0 : errno == ENOMEM ? 0 : errno;
+    int result = mprotect((char *)library_text - (1 << 20), 4 << 20, PROT_READ | PROT_EXEC);
+
+    return result == 0 || errno == ENOMEM ? 0 : errno;
 }
 
 static int empty_code(void) { return madvise(library_text, PAGE, MADV_DONTNEED) == 0 ? 0 : errno; }
@@ -355,8 +365,8 @@ static int empty_policy(void)
     return error;
 }
 
-/* A write to each word of the library's that may be written to and that leads to the policy: whoever knows the library's file
- * knows which it is. Then a program is started, by libc. */
+/* A write to each word of the library's that may be written to and that leads to the policy: whoever knows the
+ * library's file knows which it is. Then a program is started, by libc. */
 static int forget_policy(void)
 {
     FILE *maps = fopen("/proc/self/maps", "r");
@@ -368,10 +378,12 @@ static int forget_policy(void)
     while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
         if (sscanf(line, "%lx-%lx", &start, &end) != 2)
             continue;
-        of_library = strstr(line, "libdefender") != NULL || (of_library && strstr(line, "rw-p 00000000 00:00 0") != NULL);
+        of_library = strstr(line, "libdefender") != NULL ||
+                     (of_library && strstr(line, "rw-p 00000000 00:00 0") != NULL);
         if (of_library && strstr(line, " rw-p ") != NULL && count < 64)
             words[count][0] = start, words[count++][1] = end;
-        if (strstr(line, "r--p 00000000 00:00 0") != NULL && seals < 4 && memmem((void *)start, 4096, "the-rule", 8) != NULL)
+        if (strstr(line, "r--p 00000000 00:00 0") != NULL && seals < 4 &&
+            memmem((void *)start, 4096, "the-rule", 8) != NULL)
             sealed[seals][0] = start, sealed[seals++][1] = end;
     }
     for (size_t i = 0; i < count; i++)
@@ -403,7 +415,8 @@ static int own_pages(void)
 
     memset(pages, 1, 4 * PAGE);
     if (mprotect(pages, PAGE, PROT_READ) != 0 || madvise(pages + PAGE, PAGE, MADV_DONTNEED) != 0 || pages[PAGE] != 0 ||
-        mmap(pages, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != pages || pages[0] != 0)
+        mmap(pages, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != pages ||
+        pages[0] != 0)
         return errno;
     pages = mremap(pages, 4 * PAGE, 8 * PAGE, MREMAP_MAYMOVE);
     return pages == MAP_FAILED || munmap(pages, 8 * PAGE) != 0 ? errno : 0;
@@ -456,18 +469,21 @@ static const struct {
     {"start", start}, {"start_at", start_at}, {"start_in_grandchild", start_in_grandchild},
     {"start_in_earlier_thread", start_in_earlier_thread}, {"start_in_filtered_thread", start_in_earlier_thread},
     {"start_beside_filtered_thread", start}, {"start_in_new_thread", start_in_new_thread},
-    {"ring", ring}, {"ring_enter", ring_enter}, {"faults", faults}, {"trace_me", trace_me}, {"trace_parent", trace_parent},
+    {"ring", ring}, {"ring_enter", ring_enter}, {"faults", faults}, {"trace_me", trace_me},
+    {"trace_parent", trace_parent},
     {"libc_ptrace", libc_ptrace}, {"write_memory", write_memory}, {"libc_process_vm_writev", libc_process_vm_writev},
     {"read_memory", read_memory}, {"take_descriptor", take_descriptor}, {"by_handle", by_handle},
     {"bind_mount", bind_mount}, {"libc_mount", libc_mount}, {"change_root", change_root}, {"libc_chroot", libc_chroot},
     {"detached_tree", detached_tree}, {"join_namespace", join_namespace}, {"by_interrupt", by_interrupt},
     {"of_x32", of_x32}, {"unknown_number", unknown_number}, {"open_code", open_code}, {"libc_mprotect", libc_mprotect},
-    {"across_code", across_code}, {"empty_code", empty_code}, {"lose_code", lose_code}, {"exchange_code", exchange_code},
+    {"across_code", across_code}, {"empty_code", empty_code}, {"lose_code", lose_code},
+    {"exchange_code", exchange_code},
     {"cover_code", cover_code}, {"attach_code", attach_code}, {"empty_policy", empty_policy}, {"own_pages", own_pages},
     {"memory_file", memory_file}, {"memory_of_thread", memory_of_thread}, {"memory_of_parent", memory_of_parent},
     {"memory_elsewhere", memory_elsewhere}, {"memory_by_number", memory_by_number},
     {"memory_opened_again", memory_opened_again}, {"memory_stream", memory_stream}, {"memory_read", memory_read},
-    {"forget_policy", forget_policy}, {"second_policy", second_policy}, {"own_filter", own_filter}, {"stop_and_go", stop_and_go}, {"signals", signals},
+    {"forget_policy", forget_policy}, {"second_policy", second_policy}, {"own_filter", own_filter},
+    {"stop_and_go", stop_and_go}, {"signals", signals},
 };
 
 /* What is mounted here is seen by no other process. */

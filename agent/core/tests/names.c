@@ -1,5 +1,6 @@
 /* The section dns, and what names mean to the section network, as a process sees them: allow lists, addresses that were
- * resolved, names and addresses that always pass, a resolver that was turned to something else, and calls that are wrong.
+ * resolved, names and addresses that always pass, a resolver that was turned to something else, and calls that are
+ * wrong.
  *
  *     names LIBRARY        in a namespace that has the addresses of sinks.h */
 #define _GNU_SOURCE
@@ -60,14 +61,18 @@ static void always(void)
 
     test_audit_count(reader);
     gethostname(host, sizeof host - 1);
-    CHECK(reach("127.0.0.1", 80) == 0 && reach("127.1.2.3", 80) == 0 && reach("::1", 80) == 0 && reach("0.0.0.0", 80) == 0 &&
+    CHECK(reach("127.0.0.1", 80) == 0 && reach("127.1.2.3", 80) == 0 && reach("::1", 80) == 0 &&
+          reach("0.0.0.0", 80) == 0 &&
               reach("::ffff:127.0.0.1", 80) == 0, "loopback");
     CHECK(reach(NAME_SERVER, DNS) == 0, "the name server");
-    CHECK(lookup("localhost") != EAI_FAIL && lookup(host) != EAI_FAIL && lookup("x.localhost.") != EAI_FAIL, "our own names");
-    CHECK(lookup("127.0.0.1") == 0 && lookup("0x7f.1") == 0 && lookup("2130706433") == 0 && lookup("1.2.3.4") == 0, "addresses");
+    CHECK(lookup("localhost") != EAI_FAIL && lookup(host) != EAI_FAIL && lookup("x.localhost.") != EAI_FAIL,
+          "our own names");
+    CHECK(lookup("127.0.0.1") == 0 && lookup("0x7f.1") == 0 && lookup("2130706433") == 0 && lookup("1.2.3.4") == 0,
+          "addresses");
     CHECK(getaddrinfo(NULL, "80", NULL, &(struct addrinfo *){0}) == 0, "no name");
     CHECK(lookup("") != EAI_FAIL, "an empty name");
-    CHECK(getnameinfo((struct sockaddr *)&local, sizeof local, buffer, sizeof buffer, NULL, 0, 0) != EAI_FAIL, "loopback's name");
+    CHECK(getnameinfo((struct sockaddr *)&local, sizeof local, buffer, sizeof buffer, NULL, 0, 0) != EAI_FAIL,
+          "loopback's name");
     CHECK(gethostbyname("10.0.0.1") != NULL, "an address");
     CHECK(test_audit_count(reader) == 0, "audits: %s", test_audit_text);
     CHECK(reach(NAME_SERVER, 80) == EPERM, "the name server's other ports");
@@ -85,11 +90,14 @@ static void reverse(void)
     CHECK(getnameinfo((struct sockaddr *)&name, sizeof name, buffer, sizeof buffer, NULL, 0, NI_NUMERICHOST) == 0 &&
               getnameinfo((struct sockaddr *)&name, sizeof name, NULL, 0, buffer, sizeof buffer, 0) == 0 &&
               test_audit_count(reader) == 0, "nothing is asked for");
-    CHECK(getnameinfo((struct sockaddr *)&name, sizeof name, buffer, sizeof buffer, NULL, 0, 0) == EAI_FAIL, "getnameinfo");
-    CHECK(test_audit_count(reader) == 1 && strstr(test_audit_text, "\"99.113.0.203.in-addr.arpa\"") != NULL, "%s", test_audit_text);
+    CHECK(getnameinfo((struct sockaddr *)&name, sizeof name, buffer, sizeof buffer, NULL, 0, 0) == EAI_FAIL,
+          "getnameinfo");
+    CHECK(test_audit_count(reader) == 1 && strstr(test_audit_text, "\"99.113.0.203.in-addr.arpa\"") != NULL, "%s",
+          test_audit_text);
     h_errno = 0;
     CHECK(gethostbyaddr(&name.sin_addr, 4, AF_INET) == NULL && h_errno == NO_RECOVERY, "gethostbyaddr");
-    CHECK(gethostbyaddr_r(&name.sin_addr, 4, AF_INET, &entry, entries, sizeof entries, &found, &error) != 0 && found == NULL &&
+    CHECK(gethostbyaddr_r(&name.sin_addr, 4, AF_INET, &entry, entries, sizeof entries, &found, &error) != 0 &&
+          found == NULL &&
               error == NO_RECOVERY, "gethostbyaddr_r");
     CHECK(asked("99.113.0.203.in-addr.arpa", false) == 0, "it was asked for");
 }
@@ -97,7 +105,8 @@ static void reverse(void)
 /* Names that are other names to the resolver than they look. */
 static void odd_names(void)
 {
-    static const char *const names[] = {"a\\046other.test.allowed.test", "\\097.allowed.test", "a b.allowed.test", "\xc3\xa4.allowed.test"};
+    static const char *const names[] = {"a\\046other.test.allowed.test", "\\097.allowed.test", "a b.allowed.test",
+                                        "\xc3\xa4.allowed.test"};
     char longest[2000];
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -169,13 +178,17 @@ static void packets(void)
     unsigned char twice[600];
 
     errno = ENOTTY;
-    CHECK(send(udp, packet + 2, size, 0) == (ssize_t)size && errno == ENOTTY && asked("p.allowed.test", true) > 0, "allowed");
+    CHECK(send(udp, packet + 2, size, 0) == (ssize_t)size && errno == ENOTTY && asked("p.allowed.test", true) > 0,
+          "allowed");
     CHECK(send(tcp, packet, size + 2, 0) == (ssize_t)size + 2, "allowed by TCP");
-    CHECK(error_of(send(tcp, packet, size + 1, 0)) == EPERM && error_of(send(tcp, packet + 1, size, 0)) == EPERM, "no whole message");
+    CHECK(error_of(send(tcp, packet, size + 1, 0)) == EPERM && error_of(send(tcp, packet + 1, size, 0)) == EPERM,
+          "no whole message");
     CHECK(error_of(send(tcp, packet, size + 2, MSG_OOB)) == EPERM, "a byte out of the stream");
-    CHECK(error_of(send(udp, packet + 2, 11, 0)) == EPERM && error_of(send(udp, packet, 0, 0)) == EPERM, "half a header");
+    CHECK(error_of(send(udp, packet + 2, 11, 0)) == EPERM && error_of(send(udp, packet, 0, 0)) == EPERM,
+          "half a header");
     CHECK(error_of(send(udp, packet, sizeof packet, 0)) == EPERM, "longer than is read");
-    CHECK(setsockopt(udp, UDP, UDP_SEGMENT, &segment, sizeof segment) == 0 && error_of(send(udp, packet + 2, size, 0)) == EPERM, "segments");
+    CHECK(setsockopt(udp, UDP, UDP_SEGMENT, &segment, sizeof segment) == 0 &&
+          error_of(send(udp, packet + 2, size, 0)) == EPERM, "segments");
     setsockopt(udp, UDP, UDP_SEGMENT, &none, sizeof none);
     /* Several messages in one write, the second of them denied. */
     memcpy(twice, packet, size + 2);
@@ -187,7 +200,8 @@ static void packets(void)
     /* As any other descriptor: files and pipes. */
     int ends[2];
 
-    CHECK(pipe(ends) == 0 && write(ends[1], "x", 1) == 1 && writev(ends[1], &(struct iovec){packet, 1}, 1) == 1, "a pipe");
+    CHECK(pipe(ends) == 0 && write(ends[1], "x", 1) == 1 && writev(ends[1], &(struct iovec){packet, 1}, 1) == 1,
+          "a pipe");
     close(ends[0]);
     close(ends[1]);
     close(udp);
@@ -195,7 +209,8 @@ static void packets(void)
     CHECK(asked("q.other.test", false) == 0, "it was asked for");
 }
 
-/* A message that is sent in part leaves the name server inside of it: what follows would be read in another way there. */
+/* A message that is sent in part leaves the name server inside of it: what follows would be read in another way
+ * there. */
 static void partial(void)
 {
     int tcp = server(SOCK_STREAM), small = 1;
@@ -234,22 +249,30 @@ static void wrong(void)
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2000};
 
     test_audit_count(reader);
-    CHECK(error_of(connect(-1, (struct sockaddr *)&name, size)) == EBADF && error_of(connect(file, (struct sockaddr *)&name, size)) == ENOTSOCK, "no socket");
-    CHECK(error_of(sendto(-1, "x", 1, 0, (struct sockaddr *)&name, size)) == EBADF && error_of(listen(file, 1)) == ENOTSOCK &&
-              error_of(listen(-1, 1)) == EBADF && error_of(bind(-1, (struct sockaddr *)&name, size)) == EBADF, "no socket");
+    CHECK(error_of(connect(-1, (struct sockaddr *)&name, size)) == EBADF &&
+          error_of(connect(file, (struct sockaddr *)&name, size)) == ENOTSOCK, "no socket");
+    CHECK(error_of(sendto(-1, "x", 1, 0, (struct sockaddr *)&name, size)) == EBADF &&
+          error_of(listen(file, 1)) == ENOTSOCK &&
+              error_of(listen(-1, 1)) == EBADF && error_of(bind(-1, (struct sockaddr *)&name, size)) == EBADF,
+              "no socket");
     CHECK(error_of(connect(udp, NULL, size)) == EFAULT && error_of(bind(udp, NULL, size)) == EFAULT, "no address");
-    CHECK(error_of(connect(udp, (struct sockaddr *)&name, 8)) == EINVAL && error_of(connect(udp, (struct sockaddr *)&name, 200)) == EINVAL &&
-              error_of(connect(udp, (struct sockaddr *)&name, (socklen_t)-1)) == EINVAL && error_of(connect(udp, (struct sockaddr *)&name, 0)) == EINVAL, "lengths");
-    CHECK(error_of(sendto(udp, "x", 1, 0, (struct sockaddr *)&name, 200)) == EINVAL && error_of(sendto(udp, "x", 1, 0, NULL, size)) == EDESTADDRREQ, "sendto");
+    CHECK(error_of(connect(udp, (struct sockaddr *)&name, 8)) == EINVAL &&
+          error_of(connect(udp, (struct sockaddr *)&name, 200)) == EINVAL &&
+              error_of(connect(udp, (struct sockaddr *)&name, (socklen_t)-1)) == EINVAL &&
+              error_of(connect(udp, (struct sockaddr *)&name, 0)) == EINVAL, "lengths");
+    CHECK(error_of(sendto(udp, "x", 1, 0, (struct sockaddr *)&name, 200)) == EINVAL &&
+          error_of(sendto(udp, "x", 1, 0, NULL, size)) == EDESTADDRREQ, "sendto");
     CHECK(error_of(sendmsg(udp, NULL, 0)) == EFAULT && error_of(sendmsg(udp, &message, 0)) == EMSGSIZE, "sendmsg");
     message = (struct msghdr){.msg_name = &name, .msg_namelen = (socklen_t)-1};
     CHECK(error_of(sendmsg(udp, &message, 0)) == EINVAL, "a negative length");
-    CHECK(error_of(sendmmsg(udp, NULL, 1, 0)) == EFAULT && sendmmsg(udp, many, 0, 0) == 0 && error_of(sendmmsg(-1, many, 1, 0)) == EBADF &&
+    CHECK(error_of(sendmmsg(udp, NULL, 1, 0)) == EFAULT && sendmmsg(udp, many, 0, 0) == 0 &&
+          error_of(sendmmsg(-1, many, 1, 0)) == EBADF &&
               error_of(sendmmsg(udp, many, 2, 0)) == EDESTADDRREQ, "sendmmsg");
     int dns = server(SOCK_DGRAM);
 
     parts[0] = (struct iovec){NULL, 5};
-    CHECK(error_of(writev(dns, parts, 1)) == EPERM && error_of(writev(dns, NULL, 1)) == EPERM && error_of(writev(dns, parts, -1)) == EPERM &&
+    CHECK(error_of(writev(dns, parts, 1)) == EPERM && error_of(writev(dns, NULL, 1)) == EPERM &&
+          error_of(writev(dns, parts, -1)) == EPERM &&
               error_of(writev(dns, parts, 2000)) == EPERM && error_of(send(dns, NULL, 20, 0)) == EPERM, "parts");
     free(parts);
     close(dns);
@@ -286,7 +309,8 @@ static void raced(void)
     pthread_t thread;
 
     for (int i = 0; i < 3; i++)
-        messages[i].msg_hdr = (struct msghdr){.msg_name = &shared, .msg_namelen = size, .msg_iov = &part, .msg_iovlen = 1};
+        messages[i].msg_hdr = (struct msghdr){.msg_name = &shared, .msg_namelen = size, .msg_iov = &part,
+                                              .msg_iovlen = 1};
     pthread_create(&thread, NULL, change, NULL);
     for (int i = 0; i < TRIES; i++) {
         bool fails = i % 3 == 0   ? sendto(udp, "x", 1, 0, (struct sockaddr *)&shared, size) < 0
@@ -345,12 +369,14 @@ static void anywhere(void)
     CHECK(waitpid(child, &status, 0) == child && status == 0, "in the child of a vfork");
     child = fork();
     if (child == 0)
-        _exit(reach(DENIED_ADDRESS, SINK_PORT) == EPERM && reach(ANSWER, 80) == 0 && lookup("f.other.test") == EAI_FAIL ? 0 : 1);
+        _exit(reach(DENIED_ADDRESS, SINK_PORT) == EPERM && reach(ANSWER, 80) == 0 &&
+              lookup("f.other.test") == EAI_FAIL ? 0 : 1);
     CHECK(waitpid(child, &status, 0) == child && status == 0, "in a child");
     for (uintptr_t i = 0; i < 4; i++)
         pthread_create(&threads[i], NULL, look_up, (void *)i);
     for (int i = 0; i < 4; i++)
-        CHECK(pthread_join(threads[i], &failed) == 0 && failed == NULL, "a thread failed %d times", (int)(uintptr_t)failed);
+        CHECK(pthread_join(threads[i], &failed) == 0 && failed == NULL, "a thread failed %d times",
+              (int)(uintptr_t)failed);
 }
 
 /* Unix sockets are no network. */
@@ -360,7 +386,8 @@ static void local(void)
     int first = socket(AF_UNIX, SOCK_STREAM, 0), second = socket(AF_UNIX, SOCK_STREAM, 0), pair[2];
 
     CHECK(bind(first, (struct sockaddr *)&name, sizeof name) == 0 && listen(first, 1) == 0 &&
-              connect(second, (struct sockaddr *)&name, sizeof name) == 0 && write(second, "x", 1) == 1, "a Unix socket");
+              connect(second, (struct sockaddr *)&name, sizeof name) == 0 && write(second, "x", 1) == 1,
+              "a Unix socket");
     CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0 && send(pair[0], "x", 1, 0) == 1, "a pair");
     close(first);
     close(second);
@@ -371,7 +398,8 @@ static void local(void)
 static void ports(void)
 {
     struct sockaddr_in any = {.sin_family = AF_INET};
-    int one = socket(AF_INET, SOCK_STREAM, 0), other = socket(AF_INET, SOCK_STREAM, 0), udp = socket(AF_INET, SOCK_DGRAM, 0);
+    int one = socket(AF_INET, SOCK_STREAM, 0), other = socket(AF_INET, SOCK_STREAM, 0),
+              udp = socket(AF_INET, SOCK_DGRAM, 0);
 
     CHECK(bind(udp, (struct sockaddr *)&any, sizeof any) == 0, "a client's port");
     CHECK(error_of(listen(one, 1)) == EPERM, "a port that the kernel chose");
@@ -385,7 +413,8 @@ static void ports(void)
 int main(int count, char **values)
 {
     static const char policy[] =
-        "\"network\":{\"effect\":\"prevent\",\"outbound\":{\"allow_ips\":[],\"deny_ips\":[],\"allow_ports\":[],\"deny_ports\":[]},"
+        "\"network\":{\"effect\":\"prevent\",\"outbound\":{\"allow_ips\":[],\"deny_ips\":[],"
+         "\"allow_ports\":[],\"deny_ports\":[]},"
         "\"listening\":{\"allow_ports\":[[8080,8080]],\"deny_ports\":[]}},"
         "\"dns\":{\"effect\":\"prevent\",\"allow\":[\"*.allowed.test\",\"short\"],\"deny\":[\"bad.allowed.test\"]}";
     int pipes[2];

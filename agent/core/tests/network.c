@@ -308,7 +308,8 @@ static int try_packet_sendto(void)
 
     make_packet();
     to_size = endpoint(&to, NAME_SERVER, DNS);
-    return done(descriptor, sendto(descriptor, packet + 2, packet_size, 0, (struct sockaddr *)&to, to_size), (long)packet_size);
+    return done(descriptor, sendto(descriptor, packet + 2, packet_size, 0, (struct sockaddr *)&to, to_size),
+                (long)packet_size);
 }
 
 static int try_packet_unspecified(void)
@@ -318,7 +319,8 @@ static int try_packet_unspecified(void)
     make_packet();
     to_size = endpoint(&to, NAME_SERVER, DNS);
     to.ss_family = AF_UNSPEC;
-    return done(descriptor, sendto(descriptor, packet + 2, packet_size, 0, (struct sockaddr *)&to, to_size), (long)packet_size);
+    return done(descriptor, sendto(descriptor, packet + 2, packet_size, 0, (struct sockaddr *)&to, to_size),
+                (long)packet_size);
 }
 
 static int try_packet_sendmsg(void)
@@ -402,7 +404,8 @@ static int try_packet_stream_named(void)
     int descriptor = connected(SOCK_STREAM);
     socklen_t size = endpoint(&other, "127.0.0.1", 9);
 
-    return done(descriptor, sendto(descriptor, packet, packet_size + 2, 0, (struct sockaddr *)&other, size), (long)packet_size + 2);
+    return done(descriptor, sendto(descriptor, packet, packet_size + 2, 0, (struct sockaddr *)&other, size),
+                (long)packet_size + 2);
 }
 
 static int try_packet_fast_open(void)
@@ -411,7 +414,8 @@ static int try_packet_fast_open(void)
 
     make_packet();
     to_size = endpoint(&to, NAME_SERVER, DNS);
-    return done(descriptor, sendto(descriptor, packet, packet_size + 2, MSG_FASTOPEN, (struct sockaddr *)&to, to_size), (long)packet_size + 2);
+    return done(descriptor, sendto(descriptor, packet, packet_size + 2, MSG_FASTOPEN, (struct sockaddr *)&to, to_size),
+                (long)packet_size + 2);
 }
 
 static int try_packet_sendfile(void)
@@ -507,7 +511,8 @@ static const char *policy_with(const char *effect)
     static char document[1024];
 
     snprintf(document, sizeof document,
-             "\"network\":{\"effect\":\"%s\",\"outbound\":{\"allow_ips\":[],\"deny_ips\":[\"203.0.113.5\",\"2001:db8::/64\"],"
+             "\"network\":{\"effect\":\"%s\",\"outbound\":{\"allow_ips\":[],"
+              "\"deny_ips\":[\"203.0.113.5\",\"2001:db8::/64\"],"
              "\"allow_ports\":[],\"deny_ports\":[]},\"listening\":{\"allow_ports\":[],\"deny_ports\":[[7000,7000]]}},"
              "\"dns\":{\"effect\":\"%s\",\"allow\":[],\"deny\":[\"*.evil.test\"]}", effect, effect);
     return document;
@@ -568,7 +573,8 @@ static void block(const char *library, size_t number)
             attempts[number].attempt();
         _exit(0);
     }
-    CHECK(waitpid(child, &status, 0) == child && (WIFEXITED(status) ? WEXITSTATUS(status) == 86 : WTERMSIG(status) == SIGKILL),
+    CHECK(waitpid(child, &status, 0) == child &&
+          (WIFEXITED(status) ? WEXITSTATUS(status) == 86 : WTERMSIG(status) == SIGKILL),
           "%s with block: the environment ended with %x", attempts[number].name, (unsigned)status);
     CHECK(test_audit_count(pipes[0]) == 1, "%s with block: audits", attempts[number].name);
     CHECK(!happened(number, EPERM, false), "%s with block: it happened", attempts[number].name);

@@ -70,7 +70,8 @@ static inline void remember(const unsigned char *message, size_t size)
 
     for (size_t at = 12; at < size && message[at] != 0 && message[at] < 64; at += message[at] + (size_t)1)
         for (size_t i = 1; i <= message[at] && at + i < size && length < QUESTION - 2; i++)
-            name[length++] = (char)message[at + i] , name[length] = i == message[at] ? '.' : 0, length += i == message[at];
+            name[length++] = (char)message[at + i] , name[length] = i == message[at] ? '.' : 0,
+                length += i == message[at];
     name[length > 0 ? length - 1 : 0] = '\0';
     atomic_fetch_add(&questions->count, 1);
 }

@@ -3,8 +3,8 @@
  *     stress LIBRARY FOLDER SCENARIO MILLISECONDS HERTZ
  *
  * Starts the core with TW_POLICY, and says on stdout how many calls it made, how many of them went wrong, and how many
- * were denied by which section; stress.py compares that with the audits on stderr. It is to be run in a network namespace
- * of its own, where only 127.0.0.1 can be reached. */
+ * were denied by which section; stress.py compares that with the audits on stderr. It is to be run in a network
+ * namespace of its own, where only 127.0.0.1 can be reached. */
 #define _GNU_SOURCE
 #include "defender.h"
 #include "stress.h"
@@ -254,7 +254,8 @@ static void orphaned(void)
     for (unsigned kind = 0; kind < STRESS_KINDS; kind++)
         denied[kind] = 0;
     for (size_t i = 0; i < stress_call_count; i++)
-        if (strncmp(stress_calls[i].name, "connect_allowed", 15) != 0 && strcmp(stress_calls[i].name, "fork_and_go_on") != 0)
+        if (strncmp(stress_calls[i].name, "connect_allowed", 15) != 0 &&
+            strcmp(stress_calls[i].name, "fork_and_go_on") != 0)
             make(&stress_calls[i]); /* who accepted connections has ended */
 }
 
@@ -306,7 +307,8 @@ static void invocations(void)
 static const struct {
     const char *name;
     void (*run)(void);
-} scenarios[] = {{"mixed", mixed}, {"signals", signals}, {"stopped", stopped}, {"forked", forked}, {"orphaned", orphaned},
+} scenarios[] = {{"mixed", mixed}, {"signals", signals}, {"stopped", stopped}, {"forked", forked},
+                 {"orphaned", orphaned},
                  {"invocations", invocations}};
 
 /* The namespace's own loopback, and a server on it. */

@@ -20,7 +20,7 @@ struct stress_call {
     enum stress_kind kind;   /* what the policy denies it by, if so */
     bool in_handlers;        /* a signal handler may do it too */
     bool is_slow;            /* starts a process or loads an object */
-    bool in_children;        /* so may the child of a threaded process: libc's locks for names and objects may be held */
+    bool in_children;        /* so may the child of a threaded process: libc's locks may be held */
     /* Makes the call; returns whether it came out as it must: refused the way this call reports it, or with the very
      * result that it has without the agent. */
     bool (*call)(const struct stress_place *place);

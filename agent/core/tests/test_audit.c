@@ -49,7 +49,8 @@ static void deny(const char *path, const char *const *argv)
 {
     struct tw_verdict verdict = {TW_EFFECT_PREVENT, "explicitlyDeniedProcess", "why", NULL};
     char command[TW_AUDIT_COMMAND];
-    const struct tw_detail details[] = {{"processPath", path, TW_AUDIT_PATH, false}, {"command", command, TW_AUDIT_COMMAND, false}};
+    const struct tw_detail details[] = {{"processPath", path, TW_AUDIT_PATH, false},
+                                        {"command", command, TW_AUDIT_COMMAND, false}};
 
     command[tw_scrub(argv, command, sizeof command - 1)] = '\0';
     tw_audit(TW_AUDIT_PROCESSES, &verdict, details, 2);
@@ -79,7 +80,8 @@ static void scrubbing(void)
     scrubbed("aws s3 cp s3://bucket/key .", "aws s3 cp s3://bucket/key .");
     scrubbed("ghp_16C7e42F292c6912E7710c838347Ae178B4a", "***");
     scrubbed("0123456789abcdef0123456789abcdef", "***");
-    scrubbed("/usr/lib/python3.11/site-packages/a_long_name_1234", "/usr/lib/python3.11/site-packages/a_long_name_1234");
+    scrubbed("/usr/lib/python3.11/site-packages/a_long_name_1234",
+             "/usr/lib/python3.11/site-packages/a_long_name_1234");
     scrubbed("https://example.com/?token=abc&x=1", "https://example.com/?token=***&x=1");
 }
 
@@ -166,19 +168,23 @@ static void escaping(void)
 int main(void)
 {
     struct tw_audit_identity identity = {"orders", "us-east-1", "aws", "the \"rule\"", "c"};
-    struct tw_policy policy = {.rule = "r", .network = {.effect = TW_EFFECT_ALERT}, .filesystem = {.effect = TW_EFFECT_BLOCK}};
+    struct tw_policy policy = {.rule = "r", .network = {.effect = TW_EFFECT_ALERT},
+                               .filesystem = {.effect = TW_EFFECT_BLOCK}};
     const char *const argv[] = {"id", "-u", NULL};
     int pipes[2], saved = dup(STDERR_FILENO);
 
     CHECK(tw_sealed_open(true), "the agent's own pages");
-    CHECK(pipe(pipes) == 0 && fcntl(pipes[1], F_SETPIPE_SZ, 1 << 20) > 0 && fcntl(pipes[0], F_SETFL, O_NONBLOCK) == 0, "pipe");
+    CHECK(pipe(pipes) == 0 && fcntl(pipes[1], F_SETPIPE_SZ, 1 << 20) > 0 && fcntl(pipes[0], F_SETFL, O_NONBLOCK) == 0,
+          "pipe");
     dup2(pipes[1], STDERR_FILENO);
     CHECK(tw_audit_open(&identity, NULL, NULL), "no memory");
     dup2(saved, STDERR_FILENO);
 
     tw_audit_first_line("hello", &policy, "off");
     const char *text = written(pipes[0]);
-    CHECK(lines(text) == 1 && all_json(text) && strstr(text, "\"processes\":\"disable\",\"network\":\"alert\",\"dns\":\"disable\",\"filesystem\":\"block\",\"lock\":\"off\"") != NULL,
+    CHECK(lines(text) == 1 && all_json(text) &&
+              strstr(text, "\"processes\":\"disable\",\"network\":\"alert\",\"dns\":\"disable\","
+                           "\"filesystem\":\"block\",\"lock\":\"off\"") != NULL,
           "%s", text);
 
     tw_audit_invocation_begin("request-1");
@@ -186,7 +192,8 @@ int main(void)
     text = written(pipes[0]);
     CHECK(lines(text) == 1 && all_json(text), "%s", text);
     CHECK(strstr(text, "\"requestID\":\"request-1\"") != NULL && strstr(text, "\"command\":\"id -u\"") != NULL &&
-              strstr(text, "\"ruleName\":\"the \\\"rule\\\"\"") != NULL && strstr(text, "\"count\":1}") != NULL, "%s", text);
+              strstr(text, "\"ruleName\":\"the \\\"rule\\\"\"") != NULL && strstr(text, "\"count\":1}") != NULL, "%s",
+              text);
     deny("/usr/bin/id", argv);
     deny("/usr/bin/id", argv);
     CHECK(lines(written(pipes[0])) == 0, "repeats are not written at once");

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
-/* What programs are told of the runtime, the environments that are made for them, and which programs can't load the library. */
+/* What programs are told of the runtime, the environments that are made for them, and which programs can't load the
+ * library. */
 #include "audit.h"
 #include "children.h"
 #include "children_facts.h"
@@ -20,7 +21,8 @@
 
 static const struct tw_parent example = {
     .process = 17, .start = UINT64_MAX, .stream = {-1, 5, 7}, .ring = {50, 1, 21566}, .stream_has_place = true,
-    .runtime = "python3.11", .readable = "/usr/lib:/with blank;and 100%/\xc3\xa4\n", .variables = {"AWS_REGION=us", "EMPTY=", NULL},
+    .runtime = "python3.11", .readable = "/usr/lib:/with blank;and 100%/\xc3\xa4\n",
+    .variables = {"AWS_REGION=us", "EMPTY=", NULL},
 };
 
 static bool same(const char *left, const char *right)
@@ -41,7 +43,8 @@ static void round_trip(void)
     CHECK(read.stream.descriptor == -1 && read.stream.device == 5 && read.stream.inode == 7, "stream");
     CHECK(read.ring.descriptor == 50 && read.ring.device == 1 && read.ring.inode == 21566, "ring");
     CHECK(same(read.runtime, example.runtime) && same(read.readable, example.readable), "%s", read.readable);
-    CHECK(same(read.variables[0], "AWS_REGION=us") && same(read.variables[1], "EMPTY=") && read.variables[2] == NULL, "variables");
+    CHECK(same(read.variables[0], "AWS_REGION=us") && same(read.variables[1], "EMPTY=") && read.variables[2] == NULL,
+          "variables");
     for (size_t size = 0; size < length; size++) {
         CHECK(tw_parent_write(&example, again, size) == 0, "%zu bytes", size);
         memcpy(again, text, size);
@@ -58,7 +61,8 @@ static void nonsense(void)
     static const char *const texts[] = {
         "", ";", "1", "1;", "2;1;1;1;1;1;1;1;1;1;;;", "1;0;1;1;1;1;1;1;1;1;;;", "1;1;-1;1;1;1;1;1;1;1;;;",
         "1;1;18446744073709551616;1;1;1;1;1;1;1;;;", "1;99999999999;1;1;1;1;1;1;1;1;;;", "1;1;1;1;1;1;1;1;1;1;%;;",
-        "1;1;1;1;1;1;1;1;1;1;%0;;", "1;1;1;1;1;1;1;1;1;1;%00;;", "1;1;1;1;1;1;1;1;1;1;;;no-value;", "1;1;1;1;1;1;1;1;1;1;;;;",
+        "1;1;1;1;1;1;1;1;1;1;%0;;", "1;1;1;1;1;1;1;1;1;1;%00;;", "1;1;1;1;1;1;1;1;1;1;;;no-value;",
+        "1;1;1;1;1;1;1;1;1;1;;;;",
         "1;1;;1;1;1;1;1;1;1;;;", "1;1;1;1;1;1;1;1;1;1;;;a=;b=;c=;d=;e=;f=;g=;h=;i=;j=;k=;l=;m=;n=;o=;p=;q=;",
     };
     struct tw_parent read;
@@ -101,7 +105,8 @@ static void preload(const char *theirs, const char *wanted, enum tw_fate fate)
     char *envp[] = {entry, NULL};
     const char *mark = strstr(wanted, "OURS"), *theirs_mark = strstr(theirs, "OURS");
 
-    snprintf(entry, sizeof entry, "LD_PRELOAD=%.*s%s%s", theirs_mark == NULL ? 500 : (int)(theirs_mark - theirs), theirs,
+    snprintf(entry, sizeof entry, "LD_PRELOAD=%.*s%s%s", theirs_mark == NULL ? 500 : (int)(theirs_mark - theirs),
+             theirs,
              theirs_mark == NULL ? "" : tw_children_facts->library, theirs_mark == NULL ? "" : theirs_mark + 4);
     snprintf(list, sizeof list, "%.*s%s%s", mark == NULL ? 500 : (int)(mark - wanted), wanted,
              mark == NULL ? "" : tw_children_facts->library, mark == NULL ? "" : mark + 4);
@@ -112,20 +117,24 @@ static void preload(const char *theirs, const char *wanted, enum tw_fate fate)
 
 static void environments(void)
 {
-    static char plain[] = "A=1", policy[] = "TW_POLICY=theirs", parent[] = "TW_PARENT=theirs", evil[] = "LD_PRELOAD=/evil.so",
+    static char plain[] = "A=1", policy[] = "TW_POLICY=theirs", parent[] = "TW_PARENT=theirs",
+                          evil[] = "LD_PRELOAD=/evil.so",
                 last[] = "LD_PRELOAD=/last.so", near[] = "LD_PRELOAD_=x", no_value[] = "TW_POLICY";
     char *const nothing[] = {NULL}, *const some[] = {plain, policy, evil, near, parent, policy, no_value, last, NULL};
     const char *const *made = made_from(some, TW_FATE_FOLLOWED);
 
-    CHECK(count_of(made) == 6 && made[0] == plain && made[1] == near && made[2] == no_value, "%zu entries", count_of(made));
+    CHECK(count_of(made) == 6 && made[0] == plain && made[1] == near && made[2] == no_value, "%zu entries",
+          count_of(made));
     CHECK(strcmp(value_of(made, "TW_POLICY"), "ours") == 0, "%s", value_of(made, "TW_POLICY"));
     CHECK(strncmp(value_of(made, "TW_PARENT"), "id%3b1;1;", 9) == 0, "%s", value_of(made, "TW_PARENT"));
     CHECK(strncmp(value_of(made, "LD_PRELOAD"), "/last.so:/", 10) == 0, "%s", value_of(made, "LD_PRELOAD"));
-    CHECK(count_of(made_from(nothing, TW_FATE_FOLLOWED)) == 3 && count_of(made_from(NULL, TW_FATE_FOLLOWED)) == 3, "no environment");
+    CHECK(count_of(made_from(nothing, TW_FATE_FOLLOWED)) == 3 && count_of(made_from(NULL, TW_FATE_FOLLOWED)) == 3,
+          "no environment");
     CHECK(made_from(nothing, TW_FATE_FOREIGN) == (const char *const *)nothing, "untouched");
     made = made_from(some, TW_FATE_FOREIGN);
     CHECK(count_of(made) == 6 && strcmp(value_of(made, "TW_PARENT"), "(none)") == 0, "without what would be ours");
-    CHECK(strcmp(value_of(made, "LD_PRELOAD"), "/last.so") == 0 && strcmp(value_of(made, "TW_POLICY"), "theirs") == 0, "the caller's");
+    CHECK(strcmp(value_of(made, "LD_PRELOAD"), "/last.so") == 0 && strcmp(value_of(made, "TW_POLICY"), "theirs") == 0,
+          "the caller's");
     preload("", "OURS", TW_FATE_FOLLOWED);
     preload("OURS", "OURS", TW_FATE_FOLLOWED);
     preload(" :OURS: ", "OURS", TW_FATE_FOLLOWED);
@@ -145,7 +154,8 @@ static void large_ones(void)
     struct tw_policy policy = {.rule = "r", .network = {.effect = TW_EFFECT_PREVENT}};
 
     memset(list + 11, 'a', sizeof list - 12);
-    CHECK(strcmp(value_of(made_from(envp, TW_FATE_FOLLOWED), "LD_PRELOAD"), tw_children_facts->library) == 0, "a name of 40 KiB");
+    CHECK(strcmp(value_of(made_from(envp, TW_FATE_FOLLOWED), "LD_PRELOAD"), tw_children_facts->library) == 0,
+          "a name of 40 KiB");
     for (size_t i = 0; i < MANY; i++)
         many[i] = plain;
     tw_policy_active = &policy;
@@ -163,7 +173,8 @@ static void own_environment(void)
 
     environ = envp;
     tw_environment_mark_own();
-    CHECK(count_of((const char *const *)(uintptr_t)environ) == 3, "%zu", count_of((const char *const *)(uintptr_t)environ));
+    CHECK(count_of((const char *const *)(uintptr_t)environ) == 3, "%zu",
+          count_of((const char *const *)(uintptr_t)environ));
     CHECK(same(getenv("TW_POLICY"), "ours") && same(getenv("LD_PRELOAD"), tw_children_facts->library), "our entries");
     char **first = environ;
 
@@ -172,7 +183,8 @@ static void own_environment(void)
     unsetenv("LD_PRELOAD");
     setenv("TW_PARENT", "forged", 1);
     tw_environment_mark_own();
-    CHECK(same(getenv("LD_PRELOAD"), tw_children_facts->library) && strncmp(getenv("TW_PARENT"), "id%3b1;1;", 9) == 0, "again");
+    CHECK(same(getenv("LD_PRELOAD"), tw_children_facts->library) && strncmp(getenv("TW_PARENT"), "id%3b1;1;", 9) == 0,
+          "again");
     environ = before;
 }
 
@@ -235,7 +247,8 @@ static void shared_memory(void)
         same_memory[8191] = 'x';
         other = place;
         other.inode++;
-        _exit(tw_shared_memory_join(runtime, &place, 4096) != NULL || tw_shared_memory_join(runtime, &other, 8192) != NULL ? 2 : 0);
+        _exit(tw_shared_memory_join(runtime, &place, 4096) != NULL ||
+              tw_shared_memory_join(runtime, &other, 8192) != NULL ? 2 : 0);
     }
     CHECK(memory != NULL && place.descriptor > 2 && (fcntl(place.descriptor, F_GETFD) & FD_CLOEXEC) != 0, "made");
     CHECK(waitpid(child, &status, 0) == child && status == 0, "joined: %d", status);

@@ -4,14 +4,17 @@ static void base64(void)
 {
     static const struct {
         const char *text, *bytes;
-    } good[] = {{"", ""}, {"Zg==", "f"}, {"Zm8=", "fo"}, {"Zm9v", "foo"}, {"Zm9vYmFy", "foobar"}, {"+/+/", "\xfb\xff\xbf"}};
-    static const char *const bad[] = {"Z", "Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "Z===", "====", "Zm9v\n", " Zm9", "Zm-v", "Zg==Zg=="};
+    } good[] = {{"", ""}, {"Zg==", "f"}, {"Zm8=", "fo"}, {"Zm9v", "foo"}, {"Zm9vYmFy", "foobar"},
+                {"+/+/", "\xfb\xff\xbf"}};
+    static const char *const bad[] = {"Z", "Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "Z===", "====", "Zm9v\n", " Zm9",
+                                      "Zm-v", "Zg==Zg=="};
     uint8_t output[16];
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         long length = tw_base64_decode(good[i].text, strlen(good[i].text), output, sizeof output);
 
-        CHECK(length == (long)strlen(good[i].bytes) && memcmp(output, good[i].bytes, (size_t)length) == 0, "%s", good[i].text);
+        CHECK(length == (long)strlen(good[i].bytes) && memcmp(output, good[i].bytes, (size_t)length) == 0, "%s",
+              good[i].text);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         CHECK(tw_base64_decode(bad[i], strlen(bad[i]), output, sizeof output) < 0, "%s", bad[i]);
@@ -53,8 +56,11 @@ static bool whole(const char *text)
 
 static void json(void)
 {
-    static const char *const good[] = {"0", "-1.5e+10", "\"\"", "[]", " [ 1 , {\"a\" : [ ] } ] ", "null", "{\"\":\"\\u0041\"}", "\"\\ud83d\\ude00\""};
-    static const char *const bad[] = {"", "[1}", "{1:2}", "[1,]", "[,1]", "{\"a\"}", "{\"a\":1,}", "01", "+1", "1.", ".5", "1e", "nul", "\"\\x\"", "\"\\ud800\"", "\"\t\"", "\"", "[1] 2", "\xef\xbb\xbf[]", "\"\xc0\xaf\"", "tru", "[[]"};
+    static const char *const good[] = {"0", "-1.5e+10", "\"\"", "[]", " [ 1 , {\"a\" : [ ] } ] ", "null",
+                                       "{\"\":\"\\u0041\"}", "\"\\ud83d\\ude00\""};
+    static const char *const bad[] = {"", "[1}", "{1:2}", "[1,]", "[,1]", "{\"a\"}", "{\"a\":1,}", "01", "+1", "1.",
+                                      ".5", "1e", "nul", "\"\\x\"", "\"\\ud800\"", "\"\t\"", "\"", "[1] 2",
+                                      "\xef\xbb\xbf[]", "\"\xc0\xaf\"", "tru", "[[]"};
     char text[16], deep[128];
     struct tw_json reader;
     uint32_t number;

@@ -35,13 +35,16 @@ static void questions(void)
     char found[TW_NAME];
     bool is_message, plain;
     void *memory;
-    struct tw_dns_reader reader = opened(BYTES(HEADER("\2", "\0") "\1a\4test\0" A_IN "\1B\xc0\x0e" A_IN), &memory, &is_message);
+    struct tw_dns_reader reader = opened(BYTES(HEADER("\2", "\0") "\1a\4test\0" A_IN "\1B\xc0\x0e" A_IN), &memory,
+                                         &is_message);
 
     question(BYTES(HEADER("\1", "\0") "\3wWw\4Evil\4test\0" A_IN), TW_DNS_READ, "www.evil.test", true);
     question(BYTES(HEADER("\1", "\0") "\0" A_IN), TW_DNS_READ, "", true);
     question(BYTES(HEADER("\1", "\0") "\1_\2*-\0" A_IN), TW_DNS_READ, "_.*-", true);
-    CHECK(is_message && tw_dns_question(&reader, found, &plain) == TW_DNS_READ && strcmp(found, "a.test") == 0, "the first of two: %s", found);
-    CHECK(tw_dns_question(&reader, found, &plain) == TW_DNS_READ && strcmp(found, "b.test") == 0, "a pointer: %s", found);
+    CHECK(is_message && tw_dns_question(&reader, found, &plain) == TW_DNS_READ && strcmp(found, "a.test") == 0,
+          "the first of two: %s", found);
+    CHECK(tw_dns_question(&reader, found, &plain) == TW_DNS_READ && strcmp(found, "b.test") == 0, "a pointer: %s",
+          found);
     CHECK(tw_dns_question(&reader, found, &plain) == TW_DNS_END, "a third of two");
     free(memory);
     /* Bytes that mean something else as text. */
@@ -108,12 +111,14 @@ static void answers(void)
         enum tw_dns_read read = TW_DNS_BROKEN;
 
         while (is_message && (read = tw_dns_answer(&reader, &found)) == TW_DNS_READ) {
-            CHECK(count < 2 && memcmp(&found, &wanted[count], sizeof found) == 0, "answer %zu of %zu bytes", count, size);
+            CHECK(count < 2 && memcmp(&found, &wanted[count], sizeof found) == 0, "answer %zu of %zu bytes", count,
+                  size);
             count++;
         }
         bool whole = size == sizeof message - 1;
 
-        CHECK(read == (whole ? TW_DNS_END : TW_DNS_BROKEN) && (count == 2 || !whole), "%zu bytes: %zu answers", size, count);
+        CHECK(read == (whole ? TW_DNS_END : TW_DNS_BROKEN) && (count == 2 || !whole), "%zu bytes: %zu answers", size,
+              count);
         free(memory);
     }
 }
@@ -126,7 +131,8 @@ static void stream(void)
 
     CHECK(tw_dns_message(bytes, sizeof bytes, &at, &message, &length) && length == 3 && message[0] == 'a', "the first");
     CHECK(tw_dns_message(bytes, sizeof bytes, &at, &message, &length) && length == 0, "an empty one");
-    CHECK(tw_dns_message(bytes, sizeof bytes, &at, &message, &length) && length == 1 && message[0] == 'd' && at == 10, "the third");
+    CHECK(tw_dns_message(bytes, sizeof bytes, &at, &message, &length) && length == 1 && message[0] == 'd' && at == 10,
+          "the third");
     CHECK(!tw_dns_message(bytes, sizeof bytes, &at, &message, &length) && at == 10, "half a message");
     CHECK(!tw_dns_message(bytes, 11, &at, &message, &length), "half a length");
     CHECK(!tw_dns_message(bytes, 10, &at, &message, &length), "nothing left");

@@ -48,7 +48,8 @@ static void names(void)
     lexical("/x", "...", "/x/...");
     lexical("/x", "..a", "/x/..a");
     lexical("/", "/a\n/\xff", "/a\n/\xff");
-    CHECK(tw_path_lexical("/", "/abcdef", output, sizeof output) && !tw_path_lexical("/", "/abcdefg", output, sizeof output),
+    CHECK(tw_path_lexical("/", "/abcdef", output, sizeof output) &&
+          !tw_path_lexical("/", "/abcdefg", output, sizeof output),
           "eight bytes hold seven letters and the end");
     tw_descriptor_link(2147483647, link);
     CHECK(strcmp(link, "/proc/thread-self/fd/2147483647") == 0, "%s", link);
@@ -138,7 +139,8 @@ static void opening(void)
     refuses("free/twin", O_WRONLY | O_TRUNC, EACCES);
     refuses("shut", O_RDONLY | O_DIRECTORY, EACCES);
     refuses("shut", O_RDWR | O_TMPFILE, EACCES);
-    CHECK(size_of("shut/file") == 6 && size_of("shut/new") == -1 && size_of("shut/none") == -1, "the shut folder changed");
+    CHECK(size_of("shut/file") == 6 && size_of("shut/new") == -1 && size_of("shut/none") == -1,
+          "the shut folder changed");
     /* The kernel's own reasons. */
     refuses("shut/none", O_RDONLY, ENOENT);
     refuses("free/none", O_RDONLY, ENOENT);
@@ -184,7 +186,8 @@ static void entries(void)
     CHECK(tw_rename(in("free/folder/file"), in("free/c")) == -1 && errno == EACCES, "renamed out of it through a link");
     CHECK(tw_rename(folder, "/tmp/elsewhere") == -1 && errno == EACCES, "the folder above went away with it");
     CHECK(tw_link(in("shut/file"), in("free/c")) == -1 && errno == EACCES, "linked out of it");
-    CHECK(tw_linkat(AT_FDCWD, in("free/out"), AT_FDCWD, in("free/c"), AT_SYMLINK_FOLLOW) == -1 && errno == EACCES, "through a link");
+    CHECK(tw_linkat(AT_FDCWD, in("free/out"), AT_FDCWD, in("free/c"), AT_SYMLINK_FOLLOW) == -1 && errno == EACCES,
+          "through a link");
     CHECK(tw_unlink(in("shut/file")) == -1 && errno == EACCES && size_of("shut/file") == 6, "taken away");
     CHECK(tw_unlink(in("shut/none")) == -1 && errno == ENOENT, "what is not there: %s", strerror(errno));
     CHECK(tw_unlink(in("free/out")) == 0 && size_of("shut/file") == 6, "a link is no file of the other folder");
@@ -197,7 +200,8 @@ static void entries(void)
     CHECK(tw_symlink("x", in("shut/l")) == -1 && errno == EACCES, "a link");
     CHECK(tw_mkfifo(in("shut/f"), 0600) == -1 && errno == EACCES, "a pipe");
     CHECK(tw_truncate(in("shut/file"), 0) == -1 && errno == EACCES && size_of("shut/file") == 6, "truncated");
-    CHECK(tw_truncate(in("free/twin"), 0) == -1 && errno == EACCES && size_of("shut/file") == 6, "truncated under another name");
+    CHECK(tw_truncate(in("free/twin"), 0) == -1 && errno == EACCES && size_of("shut/file") == 6,
+          "truncated under another name");
     CHECK(tw_chmod(in("free/folder/file"), 0777) == -1 && errno == EACCES, "its mode");
     CHECK(tw_chmod(in("free/b"), 0640) == 0, "%s", strerror(errno));
     CHECK(tw_unlinkat(-7, "x", 0) == -1 && errno == EBADF, "no folder: %s", strerror(errno));

@@ -8,7 +8,8 @@ static void pattern(struct tw_json row)
     char *wanted = test_string(row, "pattern"), *value = test_string(row, "value");
     bool matches = test_flag(row, "matches"), case_sensitive = test_flag(row, "case_sensitive");
 
-    CHECK(wanted != NULL && value != NULL && tw_match(wanted, value, case_sensitive) == matches, "%s and %s", wanted, value);
+    CHECK(wanted != NULL && value != NULL && tw_match(wanted, value, case_sensitive) == matches, "%s and %s", wanted,
+          value);
     free(wanted);
     free(value);
 }
@@ -41,10 +42,12 @@ static void process(struct tw_json row)
     static const char *const effects[] = {"allow", "alert", "prevent", "block"};
     struct tw_json rule = test_member(row, "rule"), facts_json = test_member(row, "facts");
     char *allow[16], *deny[16], *argv[16];
-    char *name = test_string(row, "name"), *effect = test_string(rule, "effect"), *verdict = test_string(row, "verdict");
+    char *name = test_string(row, "name"), *effect = test_string(rule, "effect"),
+                 *verdict = test_string(row, "verdict");
     char *attack = test_string(row, "attack"), *path = test_string(facts_json, "path");
     char *interpreter = test_string(facts_json, "interpreter");
-    struct tw_processes section = {.block_all = test_flag(rule, "block_all"), .crypto_miners = test_flag(rule, "crypto_miners")};
+    struct tw_processes section = {.block_all = test_flag(rule, "block_all"),
+                                   .crypto_miners = test_flag(rule, "crypto_miners")};
     size_t arguments;
 
     read_list(test_member(rule, "allow"), allow, &section.allow.count);
@@ -58,8 +61,10 @@ static void process(struct tw_json row)
     struct tw_process_facts facts = {.path = path, .argv = (const char *const *)argv, .interpreter = interpreter};
     struct tw_verdict found = tw_judge_process(&section, &facts);
 
-    CHECK(verdict != NULL && strcmp(effects[found.effect], verdict) == 0, "%s: %s, not %s", name, effects[found.effect], verdict);
-    CHECK(attack == NULL ? found.attack == NULL : found.attack != NULL && strcmp(attack, found.attack) == 0, "%s: attack", name);
+    CHECK(verdict != NULL && strcmp(effects[found.effect], verdict) == 0, "%s: %s, not %s", name, effects[found.effect],
+          verdict);
+    CHECK(attack == NULL ? found.attack == NULL : found.attack != NULL && strcmp(attack, found.attack) == 0,
+          "%s: attack", name);
     free_list(allow);
     free_list(deny);
     free_list(argv);

@@ -31,7 +31,8 @@ static uint32_t run(const struct sock_filter *program, size_t length, const stru
 
         switch (instruction->code) {
         case BPF_LD | BPF_W | BPF_ABS:
-            CHECK(instruction->k == offsetof(struct seccomp_data, nr) || instruction->k == offsetof(struct seccomp_data, arch),
+            CHECK(instruction->k == offsetof(struct seccomp_data, nr) ||
+                  instruction->k == offsetof(struct seccomp_data, arch),
                   "the kernel can't cache what depends on offset %u", instruction->k);
             loaded = instruction->k == offsetof(struct seccomp_data, nr) ? (uint32_t)data->nr : data->arch;
             break;
@@ -84,19 +85,23 @@ static void check_filter(enum tw_machine machine, unsigned wishes)
         uint32_t answer = run(program, length, &data, (steps = 0, &steps));
 
         most = steps > most ? steps : most;
-        CHECK(answer == expected(machine, wishes, number), "%s, wishes %u, number %u: %x", machines[machine], wishes, number,
+        CHECK(answer == expected(machine, wishes, number), "%s, wishes %u, number %u: %x", machines[machine], wishes,
+              number,
               answer);
     }
     CHECK(most <= 16, "%u steps", most);
     data.nr = TW_LOCK_MARK_NUMBER;
-    CHECK(run(program, length, &data, &steps) == (SECCOMP_RET_ERRNO | (TW_LOCK_MARK + wishes)), "%s", machines[machine]);
-    printf("lock_filter: %s, wishes %u: %zu instructions, at most %u steps\n", machines[machine], wishes, length, most + 1);
+    CHECK(run(program, length, &data, &steps) == (SECCOMP_RET_ERRNO | (TW_LOCK_MARK + wishes)), "%s",
+          machines[machine]);
+    printf("lock_filter: %s, wishes %u: %zu instructions, at most %u steps\n", machines[machine], wishes, length,
+           most + 1);
 }
 
 /* 32-bit calls, the other machine's, and x32's: none gets through, whatever its number. */
 static void check_foreign(enum tw_machine machine)
 {
-    static const uint32_t others[] = {AUDIT_ARCH_I386, AUDIT_ARCH_ARM, AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64, 0, UINT32_MAX};
+    static const uint32_t others[] = {AUDIT_ARCH_I386, AUDIT_ARCH_ARM, AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64, 0,
+                                      UINT32_MAX};
     struct sock_filter program[TW_LOCK_INSTRUCTIONS];
     size_t length = tw_lock_filter(machine, TW_LOCK_WAYS_AROUND, program);
     unsigned steps = 0;
@@ -116,7 +121,8 @@ static void check_foreign(enum tw_machine machine)
     struct seccomp_data unknown = {.arch = architectures[machine], .nr = -1};
     uint32_t answer = run(program, length, &unknown, &steps);
 
-    CHECK(answer == (machine == TW_X86_64 ? SECCOMP_RET_ERRNO | ENOSYS : SECCOMP_RET_ALLOW), "%s, -1", machines[machine]);
+    CHECK(answer == (machine == TW_X86_64 ? SECCOMP_RET_ERRNO | ENOSYS : SECCOMP_RET_ALLOW), "%s, -1",
+          machines[machine]);
 }
 
 static unsigned wishes_of(enum tw_effect processes, bool block_all, enum tw_effect filesystem)

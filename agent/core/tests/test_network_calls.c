@@ -1,4 +1,5 @@
-/* The hooks called by themselves, with memory of just the size that was promised: the sanitizer sees a byte too many. */
+/* The hooks called by themselves, with memory of just the size that was promised: the sanitizer sees a byte too
+ * many. */
 #define _GNU_SOURCE
 #include "audit.h"
 #include "dns_calls.h"
@@ -83,7 +84,8 @@ static size_t make_query(const char *first, unsigned char *bytes)
 /* Cut at every place, and in parts. */
 static void packets(void)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(TW_DNS_PORT), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(TW_DNS_PORT),
+                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
     unsigned char bytes[128];
     size_t size = make_query("www", bytes);
     int udp = socket(AF_INET, SOCK_DGRAM, 0);
@@ -91,9 +93,11 @@ static void packets(void)
     for (size_t cut = 0; cut <= size; cut++) {
         unsigned char *front = exactly(bytes, cut), *back = exactly(bytes + cut, size - cut);
         struct iovec parts[] = {{front, cut}, {NULL, 0}, {back, size - cut}};
-        struct msghdr message = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = exactly(parts, sizeof parts), .msg_iovlen = 3};
+        struct msghdr message = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = exactly(parts, sizeof parts),
+                                 .msg_iovlen = 3};
 
-        CHECK(is_denied(tw_sendto(udp, front, cut, 0, (struct sockaddr *)&to, sizeof to)) == denies(), "%zu bytes", cut);
+        CHECK(is_denied(tw_sendto(udp, front, cut, 0, (struct sockaddr *)&to, sizeof to)) == denies(), "%zu bytes",
+              cut);
         CHECK(is_denied(tw_sendmsg(udp, &message, 0)) == denies(), "parts of %zu bytes", cut);
         free(message.msg_iov);
         free(front);
@@ -118,7 +122,8 @@ static void packets(void)
 
 static void writes(void)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(TW_DNS_PORT), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(TW_DNS_PORT),
+                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
     unsigned char bytes[128], *large = calloc(1, 70000);
     size_t size = make_query("w", bytes);
     int udp = socket(AF_INET, SOCK_DGRAM, 0), peer[4];
@@ -134,8 +139,10 @@ static void writes(void)
     CHECK(is_denied(tw_writev(udp, &part, 1)) == denies(), "writev");
     CHECK(is_denied(tw_write(udp, large, TW_DNS_LARGEST + 1)) == denies(), "too long");
     CHECK(is_denied(tw_write(udp, large, TW_DNS_LARGEST)) == denies(), "no message");
-    CHECK(is_denied(tw_writev(udp, NULL, 1)) == denies() && is_denied(tw_writev(udp, &part, -1)) == denies(), "no parts");
-    CHECK(is_denied(tw_splice(-1, NULL, udp, NULL, 1, 0)) == denies() && is_denied(tw_sendfile(udp, -1, NULL, 1)) == denies(), "files");
+    CHECK(is_denied(tw_writev(udp, NULL, 1)) == denies() && is_denied(tw_writev(udp, &part, -1)) == denies(),
+          "no parts");
+    CHECK(is_denied(tw_splice(-1, NULL, udp, NULL, 1, 0)) == denies() &&
+          is_denied(tw_sendfile(udp, -1, NULL, 1)) == denies(), "files");
     free(part.iov_base);
 end:
     free(large);
@@ -158,7 +165,8 @@ static void queries(void)
         char *name = exactly("a.evil.test", 12);
 
         CHECK(tw_getaddrinfo(name, NULL, NULL, &(struct addrinfo *){0}) == EAI_FAIL, "getaddrinfo");
-        CHECK(tw_res_querydomain(name, "evil.test", 1, 1, answer, sizeof answer) == -1 && h_errno == NO_RECOVERY, "res_querydomain");
+        CHECK(tw_res_querydomain(name, "evil.test", 1, 1, answer, sizeof answer) == -1 && h_errno == NO_RECOVERY,
+              "res_querydomain");
         free(name);
         name = malloc(5000);
         memset(name, 'a', 4999);

@@ -54,10 +54,12 @@ static void endpoints(void)
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(80)};
     struct tw_endpoint found;
 
-    CHECK(tw_endpoint_read(&name, sizeof(struct sockaddr_in), &found) && !tw_endpoint_read(&name, 15, &found), "IPv4's length");
+    CHECK(tw_endpoint_read(&name, sizeof(struct sockaddr_in), &found) && !tw_endpoint_read(&name, 15, &found),
+          "IPv4's length");
     CHECK(tw_endpoint_read(&name, sizeof name, &found), "a long one");
     memcpy(&name, &v6, sizeof v6);
-    CHECK(tw_endpoint_read(&name, 24, &found) && found.port == 80 && !tw_endpoint_read(&name, 23, &found), "IPv6's length");
+    CHECK(tw_endpoint_read(&name, 24, &found) && found.port == 80 && !tw_endpoint_read(&name, 23, &found),
+          "IPv6's length");
     name.ss_family = AF_UNIX;
     CHECK(!tw_endpoint_read(&name, sizeof name, &found) && !tw_endpoint_read(&name, 0, &found), "another family");
 }
@@ -70,7 +72,8 @@ static void names(void)
     CHECK(tw_name_read("WWW.Test.", 9, name) && strcmp(name, "www.test") == 0, "%s", name);
     CHECK(tw_name_read("a..", 3, name) && strcmp(name, "a") == 0, "%s", name);
     CHECK(tw_name_read(".", 1, name) && name[0] == '\0', "the root: %s", name);
-    CHECK(!tw_name_read("a\\046b", 6, name) && !tw_name_read("a b", 3, name) && !tw_name_read("\x80", 1, name), "bytes");
+    CHECK(!tw_name_read("a\\046b", 6, name) && !tw_name_read("a b", 3, name) && !tw_name_read("\x80", 1, name),
+          "bytes");
     CHECK(tw_name_read(longest, 255, name) && !tw_name_read(longest, 256, name) && strlen(name) == 255, "length");
 }
 
@@ -84,20 +87,25 @@ static bool is_address(const char *text, uint16_t port)
 static void platform(void)
 {
     struct tw_policy policy = {.console = "Console.Example.com"};
-    struct tw_address console = address("198.51.100.1"), api = address("198.51.100.2"), listed = address("198.51.100.3");
+    struct tw_address console = address("198.51.100.1"), api = address("198.51.100.2"),
+                                listed = address("198.51.100.3");
 
     setenv("AWS_LAMBDA_RUNTIME_API", "api.internal:9001", 1);
     setenv("AWS_XRAY_DAEMON_ADDRESS", "tcp:169.254.100.1:2000 udp:[2001:db8::7]:2001", 1);
     tw_platform_note(&policy);
     setenv("AWS_LAMBDA_RUNTIME_API", "evil.test:80", 1);
-    CHECK(is_address("127.0.0.1", 1) && is_address("127.255.0.1", 80) && is_address("::1", 80) && is_address("0.0.0.0", 80) &&
-              is_address("::", 80) && is_address("::ffff:127.0.0.1", 80) && is_address("::ffff:0.0.0.0", 80), "loopback");
+    CHECK(is_address("127.0.0.1", 1) && is_address("127.255.0.1", 80) && is_address("::1", 80) &&
+          is_address("0.0.0.0", 80) &&
+              is_address("::", 80) && is_address("::ffff:127.0.0.1", 80) && is_address("::ffff:0.0.0.0", 80),
+              "loopback");
     CHECK(!is_address("128.0.0.1", 80) && !is_address("::2", 80) && !is_address("::127.0.0.1", 80), "not loopback");
     CHECK(is_address("169.254.100.1", 2000) && !is_address("169.254.100.1", 2001), "the daemon");
     CHECK(is_address("2001:db8::7", 2001) && !is_address("2001:db8::7", 2000), "the daemon, IPv6");
-    CHECK(tw_platform_is_name("localhost") && tw_platform_is_name("a.localhost") && !tw_platform_is_name("notlocalhost") &&
+    CHECK(tw_platform_is_name("localhost") && tw_platform_is_name("a.localhost") &&
+          !tw_platform_is_name("notlocalhost") &&
               !tw_platform_is_name("localhost.evil.test") && !tw_platform_is_name(""), "localhost");
-    CHECK(tw_platform_is_name("api.internal") && tw_platform_is_name("console.example.com") && !tw_platform_is_name("evil.test"), "hosts");
+    CHECK(tw_platform_is_name("api.internal") && tw_platform_is_name("console.example.com") &&
+          !tw_platform_is_name("evil.test"), "hosts");
     CHECK(tw_platform_kinds("console.example.com") == TW_RESOLVED_CONSOLE, "the console");
     char host[TW_NAME] = "", own[TW_NAME];
 
@@ -115,7 +123,8 @@ static void platform(void)
 /* What would stop nothing, were it believed. */
 static void odd_places(void)
 {
-    static const char *const odd[] = {"", ":", ":80", "a:", "a:0", "a:65536", "a:80x", "[::1", "[]:80", "a b:80", "a:99999999999"};
+    static const char *const odd[] = {"", ":", ":80", "a:", "a:0", "a:65536", "a:80x", "[::1", "[]:80", "a b:80",
+                                      "a:99999999999"};
     struct tw_policy policy = {0};
 
     setenv("AWS_XRAY_DAEMON_ADDRESS", "", 1);
@@ -130,20 +139,26 @@ static void odd_places(void)
 
 static void settings(void)
 {
-    static const char text[] = "# nameserver 1.1.1.1\nnameserver 203.0.113.53\n nameserver 1.1.1.2\nnameserver\t2001:db8::53%eth0 \n"
-                               "nameserverx 1.1.1.3\nnameserver x\nsearch A.test  b.test.\t\ndomain c.test\nsearch\noptions ndots:2\nnameserver 203.0.113.54";
+    static const char text[] = "# nameserver 1.1.1.1\nnameserver 203.0.113.53\n nameserver 1.1.1.2\n"
+                               "nameserver\t2001:db8::53%eth0 \n"
+                               "nameserverx 1.1.1.3\nnameserver x\nsearch A.test  b.test.\t\ndomain c.test\nsearch\n"
+                               "options ndots:2\nnameserver 203.0.113.54";
     static const char many[] = "search aaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbb\nnameserver 1.1.1.1\n";
     static const char wanted[] = "a.test\0b.test\0c.test\0";
     struct tw_resolver found = {.server_count = 0};
-    struct tw_address first = address("203.0.113.53"), second = address("2001:db8::53"), third = address("203.0.113.54");
+    struct tw_address first = address("203.0.113.53"), second = address("2001:db8::53"),
+                              third = address("203.0.113.54");
 
     tw_resolver_parse(text, sizeof text - 1, &found);
-    CHECK(found.server_count == 3 && tw_address_same(&found.servers[0], &first) && tw_address_same(&found.servers[1], &second) &&
+    CHECK(found.server_count == 3 && tw_address_same(&found.servers[0], &first) &&
+          tw_address_same(&found.servers[1], &second) &&
               tw_address_same(&found.servers[2], &third), "%zu servers", found.server_count);
-    CHECK(found.domains_length == sizeof wanted - 1 && memcmp(found.domains, wanted, sizeof wanted) == 0, "domains: %s", found.domains);
+    CHECK(found.domains_length == sizeof wanted - 1 && memcmp(found.domains, wanted, sizeof wanted) == 0, "domains: %s",
+          found.domains);
     for (int i = 0; i < 200; i++)
         tw_resolver_parse(many, sizeof many - 1, &found);
-    CHECK(found.server_count == TW_RESOLVER_SERVERS && found.domains[sizeof found.domains - 1] == '\0', "more than fits");
+    CHECK(found.server_count == TW_RESOLVER_SERVERS && found.domains[sizeof found.domains - 1] == '\0',
+          "more than fits");
 }
 
 /* A state that somebody turned to his own servers and names. */
@@ -189,7 +204,8 @@ enum { THREADS = 4, ADDRESSES = 20000 };
 
 static struct tw_address numbered(unsigned number)
 {
-    return (struct tw_address){{0x20, 1, [12] = (uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number}};
+    return (struct tw_address){{0x20, 1, [12] = (uint8_t)(number >> 24), (uint8_t)(number >> 16),
+                                (uint8_t)(number >> 8), (uint8_t)number}};
 }
 
 /* Each thread adds all of them, in another order, and finds what it added. */

@@ -24,7 +24,8 @@ static void same_text(const char *name, const char *key, const char *value, stru
 {
     char *wanted = test_string(object, key);
 
-    CHECK(wanted == NULL ? value == NULL : value != NULL && strcmp(wanted, value) == 0, "%s: %s is %s, not %s", name, key,
+    CHECK(wanted == NULL ? value == NULL : value != NULL && strcmp(wanted, value) == 0, "%s: %s is %s, not %s", name,
+          key,
           value == NULL ? "null" : value, wanted == NULL ? "null" : wanted);
     free(wanted);
 }
@@ -77,7 +78,8 @@ static void same_ports(const char *name, const char *key, const struct tw_ports 
             tw_json_enter(&wanted, TW_JSON_ARRAY);
             for (size_t i = 0; tw_json_next(&wanted, TW_JSON_ARRAY, &inner); i++)
                 tw_json_small(&wanted, &ends[i & 1]);
-            CHECK(count < ports->count && ports->items[count].first == ends[0] && ports->items[count].last == ends[1], "%s: %s[%zu]", name, key, count);
+            CHECK(count < ports->count && ports->items[count].first == ends[0] && ports->items[count].last == ends[1],
+                  "%s: %s[%zu]", name, key, count);
         }
     CHECK(count == ports->count, "%s: %s has %zu ranges, not %zu", name, key, ports->count, count);
 }
@@ -219,7 +221,8 @@ static void files_in_folders(const char *folder, const char *document, const cha
 
 static void files(void)
 {
-    static const char document[] = "{\"v\":1,\"id\":{\"provider\":\"aws\"},\"console\":null,\"runtime\":{\"name\":\"in the file\"}}";
+    static const char document[] = "{\"v\":1,\"id\":{\"provider\":\"aws\"},\"console\":null,"
+                                   "\"runtime\":{\"name\":\"in the file\"}}";
     char folder[] = "/tmp/defender-test-XXXXXX", packaged[512], string[1024], hash[65], path[4096];
     const struct tw_policy *policy = NULL;
     uint8_t digest[TW_SHA256_SIZE];
@@ -228,7 +231,8 @@ static void files(void)
     CHECK(find(NULL, folder, &policy) == TW_E_ABSENT && find("", folder, &policy) == TW_E_ABSENT, "nothing is there");
     put(folder, "policy.json", document);
     CHECK(find(NULL, folder, &policy) == TW_OK && strcmp(policy->rule, "in the file") == 0, "baked");
-    CHECK(find("not base64!", folder, &policy) == TW_E_ENCODING, "an invalid string does not fall back to the baked one");
+    CHECK(find("not base64!", folder, &policy) == TW_E_ENCODING,
+          "an invalid string does not fall back to the baked one");
     tw_sha256(document, strlen(document), digest);
     for (size_t i = 0; i < sizeof digest; i++)
         snprintf(hash + 2 * i, 3, "%02x", digest[i]);
@@ -256,7 +260,8 @@ static void files(void)
     unlink(path);
     CHECK(find(string, folder, &policy) == TW_E_FILE, "no such file");
     put("/tmp", "defender-test-outside.json", document);
-    CHECK(symlink("/tmp/defender-test-outside.json", path) == 0 && find(string, folder, &policy) == TW_E_FILE, "a link that leads out");
+    CHECK(symlink("/tmp/defender-test-outside.json", path) == 0 && find(string, folder, &policy) == TW_E_FILE,
+          "a link that leads out");
     unlink(path);
     CHECK(mkdir(path, 0700) == 0 && find(string, folder, &policy) == TW_E_FILE, "a folder");
     rmdir(path);

@@ -42,7 +42,8 @@ static void first_lines(void)
         const char *line, *interpreter;
     } rows[] = {
         {"#!/bin/sh\n", "/bin/sh"}, {"#! /bin/sh -e\n", "/bin/sh"}, {"#!\t/usr/bin/env python\n", "/usr/bin/env"},
-        {"#!sh\n", "sh"}, {"#!\n", NULL}, {"#!  \n", NULL}, {"#!/cut/off", NULL}, {"# !/bin/sh\n", NULL}, {"#", NULL}, {"", NULL},
+        {"#!sh\n", "sh"}, {"#!\n", NULL}, {"#!  \n", NULL}, {"#!/cut/off", NULL}, {"# !/bin/sh\n", NULL}, {"#", NULL},
+        {"", NULL},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -52,7 +53,8 @@ static void first_lines(void)
         memcpy(line, rows[i].line, length + 1);
         const char *found = tw_script_interpreter(line, length);
 
-        CHECK(rows[i].interpreter == NULL ? found == NULL : found != NULL && strcmp(found, rows[i].interpreter) == 0, "%s", rows[i].line);
+        CHECK(rows[i].interpreter == NULL ? found == NULL : found != NULL && strcmp(found, rows[i].interpreter) == 0,
+              "%s", rows[i].line);
     }
 }
 
@@ -99,7 +101,8 @@ static void without_descriptors(const char *shell)
     none.rlim_cur = 0;
     setrlimit(RLIMIT_NOFILE, &none);
     bool shell_found = finds("/bin/sh", false, &program), unexamined = program.unexamined;
-    bool others = finds(in_folder("nothing"), false, &program) || finds(folder, false, &program) || finds(in_folder("data"), false, &program);
+    bool others = finds(in_folder("nothing"), false, &program) || finds(folder, false, &program) ||
+                  finds(in_folder("data"), false, &program);
 
     setrlimit(RLIMIT_NOFILE, &before);
     CHECK(shell_found && unexamined, "a shell, by its name alone");
@@ -113,7 +116,8 @@ int main(void)
 
     first_lines();
     CHECK(mkdtemp(folder) != NULL && realpath("/bin/sh", shell) != NULL, "no folder");
-    CHECK(finds("/bin/sh", false, &program) && strcmp(program.path, shell) == 0 && program.interpreter[0] == '\0', "%s", program.path);
+    CHECK(finds("/bin/sh", false, &program) && strcmp(program.path, shell) == 0 && program.interpreter[0] == '\0', "%s",
+          program.path);
     CHECK(finds("/bin/../bin/./sh", false, &program) && strcmp(program.path, shell) == 0, "%s", program.path);
     CHECK(finds("/proc/self/root/bin/sh", false, &program) && strcmp(program.path, shell) == 0, "%s", program.path);
     CHECK(!finds(in_folder("nothing"), false, &program) && !finds(folder, true, &program), "no file, a folder");
@@ -122,17 +126,21 @@ int main(void)
     script("data", "#!/bin/sh\n", 0644);
     script("second", "#!/tmp/defender-no-such-interpreter\n", 0755);
     CHECK(symlink("run", in_folder("link")) == 0, "link");
-    CHECK(finds(in_folder("run"), false, &program) && strcmp(program.path, in_folder("run")) == 0 && strcmp(program.interpreter, shell) == 0, "%s", program.interpreter);
+    CHECK(finds(in_folder("run"), false, &program) && strcmp(program.path, in_folder("run")) == 0 &&
+          strcmp(program.interpreter, shell) == 0, "%s", program.interpreter);
     CHECK(finds(in_folder("link"), false, &program) && strcmp(program.path, in_folder("run")) == 0, "%s", program.path);
     CHECK(finds(in_folder("plain"), false, &program) && program.interpreter[0] == '\0', "the kernel refuses it");
-    CHECK(finds(in_folder("plain"), true, &program) && strcmp(program.interpreter, shell) == 0, "libc gives it to the shell");
+    CHECK(finds(in_folder("plain"), true, &program) && strcmp(program.interpreter, shell) == 0,
+          "libc gives it to the shell");
     CHECK(!finds(in_folder("data"), true, &program), "not executable");
-    CHECK(finds(in_folder("second"), false, &program) && program.interpreter[0] == '\0', "an interpreter that is not there");
+    CHECK(finds(in_folder("second"), false, &program) && program.interpreter[0] == '\0',
+          "an interpreter that is not there");
     char nested[4200];
 
     snprintf(nested, sizeof nested, "#!%s\n", in_folder("run"));
     script("nested", nested, 0755);
-    CHECK(finds(in_folder("nested"), false, &program) && strcmp(program.interpreter, in_folder("run")) == 0, "a script for a script: %s", program.interpreter);
+    CHECK(finds(in_folder("nested"), false, &program) && strcmp(program.interpreter, in_folder("run")) == 0,
+          "a script for a script: %s", program.interpreter);
     int descriptor = open("/bin/sh", O_RDONLY);
     struct tw_program_call by_descriptor = {.folder = descriptor, .path = "", .is_descriptor = true};
 
@@ -145,7 +153,8 @@ int main(void)
     close(descriptor);
     struct tw_program_call elsewhere = {.folder = AT_FDCWD, .path = "no/such/program", .file_unknown = true};
 
-    CHECK(tw_program_find(&elsewhere, &program) && strcmp(program.path, "no/such/program") == 0 && program.unexamined, "judged by its name");
+    CHECK(tw_program_find(&elsewhere, &program) && strcmp(program.path, "no/such/program") == 0 && program.unexamined,
+          "judged by its name");
     without_descriptors(shell);
 
     searching();
