@@ -144,7 +144,7 @@ function protect(module, name) {
 // take its place.
 function replaced(object, [key, ...rest]) {
   const owner = ownerOf(object, key);
-  if (owner === null) return object;
+  if (owner === null) return answers(object, key) ? viewOf(object, key, (value) => (rest.length ? replaced(value, rest) : wrap(value))) : object;
   const found = getOwnPropertyDescriptor(owner, key);
   const convert = (value) => (rest.length ? replaced(value, rest) : wrap(value));
   const { get, value } = found;
@@ -153,6 +153,13 @@ function replaced(object, [key, ...rest]) {
     : { ...found, value: convert(value) };
   if ((!get && wanted.value === value) || defineProperty(owner, key, wanted)) return object;
   return get ? viewOf(object, key, convert) : copyOf(object, key, wanted);
+}
+
+// Whether a proxy answers to a name that it does not list.
+function answers(object, key) {
+  if (!types.isProxy(object)) return false;
+  const value = object[key];
+  return typeof value === 'function' || (typeof value === 'object' && value !== null);
 }
 
 // The object that has the property: itself, or a class's prototype; null for none.

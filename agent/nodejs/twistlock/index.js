@@ -175,3 +175,5 @@ exports.isProtected = isProtected;
 exports.onFailure = onFailure;
 exports.status = state.status;
 exports.reason = state.reason;
+// Nobody is to take the wrapper's place.
+Object.freeze(exports);

@@ -27,6 +27,7 @@ from defender.runtimes.nodejs.source import (
     before,
     first_own,
     free_name,
+    is_bound_once,
     parse,
     quote_of,
     refuse_unreachable,
@@ -87,7 +88,9 @@ def agents(source: Source, module: Module) -> tuple[str, ...]:
     for statement in statements(source):
         if statement.type in ("variable_declaration", "lexical_declaration"):
             found += [
-                name for name in (_agent(source, one, module) for one in statement.named_children) if name
+                name
+                for name in (_agent(source, one, module) for one in statement.named_children)
+                if name and is_bound_once(source, name)
             ]
     return tuple(found)
 

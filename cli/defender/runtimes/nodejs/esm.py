@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 
+# What makes an object whose properties can be changed, and what takes that away.
+_CHANGEABLE = ("object", "class", "class_declaration", "new_expression", *FUNCTIONS)
+_FIXING = re.compile(rb"\b(?:freeze|seal|preventExtensions|definePropert)")
 _MARK = "twistlock"
 _DECLARED_BY_DEFAULT = ("function_expression", "generator_function", "class")
 
@@ -190,10 +193,12 @@ def binding(source: Source, module: Module) -> Binding:
 def _nested(source: Source, found: Binding, module: Module) -> Binding:
     """A property of what is exported: replaced at the end, by the name that the module has for the object."""
     name = found.local or found.named
-    if name is None or name == "default":
+    shown = found.value if found.value is not None else _valued(source, found)
+    is_open = shown is not None and shown.type in _CHANGEABLE and not _FIXING.search(source.data)
+    if name is None or name == "default" or not is_open:
         line, column = source.position(found.node.start_byte)
         raise RewriteRefused(
-            f"{module.export!r} is a property of something that has no name in this module",
+            f"{module.export!r} is a property of something that has no name in this module, or may be frozen",
             path=source.path,
             line=line,
             column=column,
@@ -270,10 +275,23 @@ def _variable(source: Source, statement: Node, declaration: Node, name: str) -> 
             continue
         if text_of(source, target) == name:
             value = one.child_by_field_name("value")
-            if value is not None and not _assignments(source, name):
+            if value is not None and not _assignments(source, name) and not _is_declared_again(source, name):
                 return Binding(statement, value=value, named=name)
             return Binding(statement, local=name)
     return None
+
+
+def _is_declared_again(source: Source, name: str) -> bool:
+    """Whether the module has the `var` more than once."""
+    found = [
+        node
+        for node in walk(source.root, lambda inner: inner.type not in FUNCTIONS)
+        if node.type == "variable_declarator"
+        and text_of(source, node.child_by_field_name("name")) == name
+        and node.parent is not None
+        and node.parent.type == "variable_declaration"
+    ]
+    return len(found) > 1
 
 
 def _listed(source: Source, statement: Node, clause: Node, key: str) -> Binding | None:

@@ -93,7 +93,13 @@ def _export(source: Source, node: Node) -> Iterator[Export]:
                 yield _made(node, None, "module", None)
             return
         whole, via = parent, "module.exports"
-    if whole.parent is None or _is_binding(node) or _is_shadowed(node):
+    if whole.parent is None or _is_shadowed(node):
+        return
+    if _is_binding(node):
+        # `var exports = {}` makes another object of it, from there on.
+        value = whole.parent.child_by_field_name("value")
+        if value is not None and not any(True for _ in _functions_around(node)):
+            yield _made(whole.parent, None, via, value, is_whole=True)
         return
     yield from _use(source, whole, via)
 

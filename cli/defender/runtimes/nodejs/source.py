@@ -138,6 +138,11 @@ def quote_of(source: Source) -> str:
     return "'"
 
 
+def is_bound_once(source: Source, name: str) -> bool:
+    """Whether a variable is assigned where it is declared and nowhere else."""
+    return len(re.findall(rf"(?<![\w$.]){re.escape(name)}\s*=(?![=>])".encode(), source.data)) == 1
+
+
 def before(source: Source, first: Node | None, statement: str) -> Splice:
     """A statement in front of the first one: on a line of its own, or, to keep the lines of a map, on the same."""
     if first is None:
