@@ -111,7 +111,7 @@ def _module(archive: Archive, function: Function) -> Module:
 def _mixes(archive: Archive, module: Module) -> bool:
     """Whether a file that Node.js itself would load as CommonJS is written as an ES module."""
     data = archive.read(module.path)
-    return module.format is Format.COMMONJS and large.is_written_as_esm(data) and not large.is_large(data)
+    return module.format is Format.COMMONJS and not large.is_large(data) and large.is_written_as_esm(data)
 
 
 def _refuse_hidden(archive: Archive, module: Module) -> None:
