@@ -106,7 +106,7 @@ def main() -> None:
     (node,) = (ROOT / "build" / "node").glob("24.*/bin/node")
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         folder = Path(name) / "protected"
-        _protect(Path(name), folder, node)
+        _protect(Path(name), folder)
         server = subprocess.Popen([str(node), "-e", SERVER], stdout=subprocess.PIPE, text=True)
         try:
             assert server.stdout is not None
@@ -121,7 +121,7 @@ def main() -> None:
         )
 
 
-def _protect(base: Path, target: Path, node: Path) -> None:
+def _protect(base: Path, target: Path) -> None:
     """A function with the agent in it, and Zen beside it."""
     original = base / "original"
     original.mkdir()
@@ -129,8 +129,7 @@ def _protect(base: Path, target: Path, node: Path) -> None:
     command = [sys.executable, "-m", "defender", "embed", str(original), "-o", str(target), "--json"]
     subprocess.run(command, stdout=subprocess.PIPE, check=True)
     install = ["npm", "install", "--silent", "--no-save", "--ignore-scripts", "--prefix", str(target), ZEN]
-    path = f"{node.parent}:{os.environ['PATH']}"
-    subprocess.run(install, stdout=subprocess.PIPE, check=True, env=os.environ | {"PATH": path})
+    subprocess.run(install, stdout=subprocess.PIPE, check=True)
 
 
 def _measure(node: Path, folder: Path, port: str) -> dict[str, dict[str, list[float]]]:

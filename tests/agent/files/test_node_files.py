@@ -1,7 +1,7 @@
 """Every way of Node.js to reach a denied file or folder, judged by what became of it, or by the secret in the answer.
 
 The unprotected run shows that each way works here, or its row could not fail. All is tried on the oldest and the newest
-Node.js; `block`, which no version plays a part in, on the newest.
+Node.js; `block`, which no version plays a part in, on the newest, and of three kinds of a call with one.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ def test_attack(row: str, major: int, unprotected: Any, protected: dict[str, Any
     assert (attempt.kind, attempt.answer, attempt.happened) == ("response", control.answer, True), attempt
     told(attempt, "alert")
 
-    if major == 14:
+    # The environment has to be started anew for each: no version and no kind of call plays a part in it.
+    if major == 14 or row.startswith(("fs_callback", "fs_promise")):
         return
     attempt = protected["block"].run(row)
     assert (attempt.kind, attempt.happened) == ("exit", False), attempt
