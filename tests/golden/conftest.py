@@ -42,6 +42,8 @@ def _module(path: Path) -> ModuleType:
     return module
 
 
+# Facts of the cases that are built before they are loaded.
+BUILT = frozenset({"bundler", "compiler"})
 interpreters = _module(Path(__file__).with_name("interpreters.py"))
 
 
@@ -147,14 +149,15 @@ def cases(family: str) -> tuple[Case, ...]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each case: all, those that embed refuses, those that it protects, and of these what is bundled.
 
-    What a bundler builds is loaded by test_bundled.py alone.
+    What a bundler builds is loaded by test_bundled.py alone, and by test_compiled.py what tsc builds.
     """
     loads = metafunc.module.__name__.endswith("test_proof")
     wanted = {
         "any_case": lambda case: True,
         "refused": lambda case: "refused" in case.facts,
-        "case": lambda case: "refused" not in case.facts and not (loads and "bundler" in case.facts),
+        "case": lambda case: "refused" not in case.facts and not (loads and BUILT & set(case.facts)),
         "bundled": lambda case: "bundler" in case.facts,
+        "compiled": lambda case: "compiler" in case.facts,
         "typed": lambda case: case.name.startswith("typescript-"),
     }
     for argument, is_wanted in wanted.items():

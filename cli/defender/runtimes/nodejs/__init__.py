@@ -9,11 +9,12 @@ from defender.archive import Archive
 from defender.errors import DetectionError, RewriteRefused
 from defender.plan import Plan
 from defender.runtimes.model import Detection, Function
-from defender.runtimes.nodejs import bundling, commonjs, esm, facade, large
+from defender.runtimes.nodejs import bundling, commonjs, compiled, esm, facade, large, output, tsc
 from defender.runtimes.nodejs.candidates import candidates
 from defender.runtimes.nodejs.modules import Format, Module, resolve
 from defender.runtimes.nodejs.package_files import include_agent
 from defender.runtimes.nodejs.source import JAVASCRIPT, TSX, TYPESCRIPT
+from defender.runtimes.nodejs.tsc import Compiled
 
 __all__ = ["DEFAULT_HANDLERS", "candidates", "form", "locate", "plan", "shape", "unprotected"]
 
@@ -25,7 +26,14 @@ def locate(archive: Archive, task_root: str, handler: str, runtime: str | None) 
     """The file that Node.js loads for the handler, or None when the task root has none."""
     del runtime
     module = resolve(archive, task_root, handler)
-    return None if module is None else module.path
+    if module is not None:
+        return module.path
+    try:
+        source = tsc.find(archive, task_root, handler)
+    except RewriteRefused as error:
+        # It is told when the function is edited.
+        return None if error.path is None else str(error.path)
+    return None if source is None else source.source
 
 
 def form(archive: Archive) -> str:
@@ -37,14 +45,23 @@ def form(archive: Archive) -> str:
 def plan(archive: Archive, found: Detection) -> Plan:
     """Wrap every function's handler, the agent being loaded first in its file."""
     files: dict[str, dict[str, Module]] = {}
+    sources: dict[str, dict[str, Module]] = {}
     for function in found.functions:
         _refuse_runtime(function)
-        module = _module(archive, function)
-        _refuse_hidden(archive, module)
-        files.setdefault(module.path, {})[module.export] = module
+        built = _compiled(archive, function)
+        module = None if built is not None and not _is_there(archive, built) else _module(archive, function)
+        for one in (module, None if built is None else built.emitted):
+            if one is not None:
+                _refuse_hidden(archive, one)
+        if built is not None:
+            sources.setdefault(built.source, {})[built.emitted.export] = built.emitted
+        if module is not None:
+            files.setdefault(module.path, {})[module.export] = module
     result = Plan()
     for modules in files.values():
         result = result.plus(_wrap(archive, list(modules.values())))
+    for path, emitted in sources.items():
+        result = result.plus(compiled.wrap(path, archive.read(path), list(emitted.values())))
     for root in dict.fromkeys(function.task_root for function in found.functions):
         result = result.plus(include_agent(archive, root))
     return result
@@ -68,6 +85,9 @@ def _grammar(module: Module) -> str:
 
 def shape(archive: Archive, function: Function) -> str:
     """`sync` or `async` for a CommonJS function; `callable` or `bundled` for what takes our own bundle."""
+    built = _compiled(archive, function)
+    if built is not None:
+        return "callable"
     module = _module(archive, function)
     data = archive.read(module.path)
     if bundling.bundler(archive, module, function) is not None:
@@ -79,8 +99,15 @@ def shape(archive: Archive, function: Function) -> str:
 
 def unprotected(archive: Archive, function: Function) -> str | None:
     """What the sources lack for the handler to run inside the agent; None when nothing."""
+    built = _compiled(archive, function)
+    if built is not None:
+        problem = compiled.problem(built.source, archive.read(built.source), built.emitted)
+        if problem is not None or not _is_there(archive, built):
+            return None if problem is None else f"{built.source}: {problem}"
     module = _module(archive, function)
     data = archive.read(module.path)
+    if built is not None and module.format is Format.COMMONJS and output.is_protected(data, module):
+        return None
     if module.format is not Format.COMMONJS:
         problem = esm.problem(data, module, _grammar(module))
     elif large.is_large(data):
@@ -88,6 +115,18 @@ def unprotected(archive: Archive, function: Function) -> str | None:
     else:
         problem = commonjs.problem(data, module)
     return None if problem is None else f"{module.path}: {problem}"
+
+
+def _compiled(archive: Archive, function: Function) -> Compiled | None:
+    """The source that `tsc` makes the function's file of: a file that is there already would be written anew."""
+    module = resolve(archive, function.task_root, function.handler)
+    if module is not None and bundling.bundler(archive, module, function) is not None:
+        return None
+    return tsc.find(archive, function.task_root, function.handler)
+
+
+def _is_there(archive: Archive, built: Compiled) -> bool:
+    return built.emitted.path in archive.members
 
 
 def _module(archive: Archive, function: Function) -> Module:
@@ -101,7 +140,7 @@ def _module(archive: Archive, function: Function) -> Module:
         return module if is_typescript else replace(module, format=Format.ESM)
     if is_typescript:
         raise RewriteRefused(
-            "the handler is TypeScript source, and nothing in the project says that a bundler builds it",
+            "the handler is TypeScript source, and nothing in the project shows what builds it",
             path=module.path,
             hint="embed the built package: the output of tsc, or of a bundler",
         )

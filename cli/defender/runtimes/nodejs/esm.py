@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 from defender.edits.source import Source, walk
@@ -21,7 +21,6 @@ from defender.plan import Edit, Plan, Skipped
 from defender.resources import template
 from defender.runtimes.nodejs import values
 from defender.runtimes.nodejs.modules import Module
-from defender.runtimes.nodejs.scopes import is_shadowed
 from defender.runtimes.nodejs.source import (
     FUNCTIONS,
     JAVASCRIPT,
@@ -29,7 +28,6 @@ from defender.runtimes.nodejs.source import (
     before,
     first_own,
     free_name,
-    parent_of,
     parse,
     quote_of,
     statements,
@@ -188,7 +186,7 @@ def binding(source: Source, module: Module) -> Binding:
     if len(module.keys) > 1:
         return _nested(source, found, module)
     if found.local is not None:
-        _refuse_rebinding(source, found.local)
+        refuse_rebinding(source, found.local)
     return found
 
 
@@ -338,20 +336,14 @@ def _valued(source: Source, found: Binding) -> Node | None:
 
 
 def _assignments(source: Source, name: str) -> list[Node]:
-    """Where the module's variable is assigned to, its declaration apart."""
-    return [
-        node
-        for node, left in _all_assignments(source)
-        if _binds(source, left, name) and not is_shadowed(node, name.encode())
-    ]
-
-
-@lru_cache(maxsize=4)
-def _all_assignments(source: Source) -> tuple[tuple[Node, Node], ...]:
-    """Every assignment, and what it assigns to: found once, for a bundle has a million nodes."""
-    kinds = ("assignment_expression", "augmented_assignment_expression", "for_in_statement")
-    found = ((node, node.child_by_field_name("left")) for node in walk(source.root) if node.type in kinds)
-    return tuple((node, left) for node, left in found if left is not None)
+    """Where a variable is assigned to, its declaration apart."""
+    found = []
+    for node in walk(source.root):
+        if node.type in ("assignment_expression", "augmented_assignment_expression", "for_in_statement"):
+            left = node.child_by_field_name("left")
+            if left is not None and _binds(source, left, name):
+                found.append(node)
+    return found
 
 
 def _binds(source: Source, left: Node, name: str) -> bool:
@@ -361,10 +353,10 @@ def _binds(source: Source, left: Node, name: str) -> bool:
     return any(node.type in kinds and text_of(source, node) == name for node in walk(left))
 
 
-def _refuse_rebinding(source: Source, name: str) -> None:
+def refuse_rebinding(source: Source, name: str) -> None:
     """Raise RewriteRefused where a function assigns the name: it may do so after the wrapping."""
     for node in _assignments(source, name):
-        current = parent_of(node)
+        current = node.parent
         while current is not None:
             if current.type in FUNCTIONS:
                 line, column = source.position(node.start_byte)
@@ -375,7 +367,7 @@ def _refuse_rebinding(source: Source, name: str) -> None:
                     column=column,
                     hint="export a function that is bound once",
                 )
-            current = parent_of(current)
+            current = current.parent
 
 
 def _is_wrapped(source: Source, module: Module, found: Binding) -> bool:

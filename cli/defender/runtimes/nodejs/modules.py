@@ -90,7 +90,7 @@ def _deployed(archive: Archive, base: str) -> tuple[str, Format] | None:
         inside = f"{base}.js" if _is_file(archive, f"{base}.js") else _main(archive, base)
         if inside is not None:
             return inside, _format(archive, inside)
-    is_module = _is_type_module(archive, base)
+    is_module = is_type_module(archive, base)
     for ending, form in (
         (".js", Format.ESM if is_module else Format.COMMONJS),
         (".mjs", Format.ESM),
@@ -122,11 +122,11 @@ def _main(archive: Archive, folder: str) -> str | None:
 def _format(archive: Archive, path: str) -> Format:
     if path.endswith(".mjs"):
         return Format.ESM
-    return Format.ESM if path.endswith(".js") and _is_type_module(archive, path) else Format.COMMONJS
+    return Format.ESM if path.endswith(".js") and is_type_module(archive, path) else Format.COMMONJS
 
 
-def _is_type_module(archive: Archive, path: str) -> bool:
-    """Whether the nearest package.json above says `"type": "module"`."""
+def is_type_module(archive: Archive, path: str) -> bool:
+    """Whether the nearest package.json above a path says `"type": "module"`."""
     folder = posixpath.dirname(path)
     while True:
         if posixpath.basename(folder) == "node_modules":
