@@ -11,6 +11,7 @@ import pytest
 
 from defender.archive import open_archive
 from defender.errors import DetectionError, RewriteRefused
+from defender.runtimes.nodejs import large
 from defender.runtimes.nodejs.modules import Format, Module, resolve
 
 HERE = '{"type": "module"}'
@@ -192,6 +193,25 @@ def test_large_bundles_are_refused(source: str, message: str, tmp_path: Path, de
     code, _, err = defender("embed", folder, "--handler", "index.handler", "--runtime", "nodejs")
     assert code in (4, 5)
     assert message in err.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    "licenses",
+    [
+        "\n",
+        "\n/*! Bundled license information:\n\nsax/lib/sax.js:\n  (*! by me **)\n*/\n//# sourceMappingURL=i.map\n",
+        "\n// one\n/* two */ // three\n",
+    ],
+)
+def test_licenses_behind_the_list_of_exports(licenses: str) -> None:
+    """As esbuild writes them: a bundle with some is not parsed either."""
+    assert large.exported(b"var a=1;export{a as handler};" + licenses.encode()) == {"handler"}
+
+
+def test_comments_without_an_end_are_read_once() -> None:
+    """Each could be divided in many ways, were they tried."""
+    for comment in (b"// ", b"/**/", b"/* ", b" "):
+        assert not large.exported(b"var a=1;export{a as handler};" + comment * 20_000 + b"\nfoo();")
 
 
 def test_large_es_modules_get_a_facade(tmp_path: Path, defender: Defender) -> None:

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from defender.edits.source import Source, walk
@@ -21,6 +21,7 @@ from defender.plan import Edit, Plan, Skipped
 from defender.resources import template
 from defender.runtimes.nodejs import values
 from defender.runtimes.nodejs.modules import Module
+from defender.runtimes.nodejs.scopes import is_shadowed
 from defender.runtimes.nodejs.source import (
     FUNCTIONS,
     JAVASCRIPT,
@@ -28,6 +29,7 @@ from defender.runtimes.nodejs.source import (
     before,
     first_own,
     free_name,
+    parent_of,
     parse,
     quote_of,
     statements,
@@ -336,14 +338,20 @@ def _valued(source: Source, found: Binding) -> Node | None:
 
 
 def _assignments(source: Source, name: str) -> list[Node]:
-    """Where a variable is assigned to, its declaration apart."""
-    found = []
-    for node in walk(source.root):
-        if node.type in ("assignment_expression", "augmented_assignment_expression", "for_in_statement"):
-            left = node.child_by_field_name("left")
-            if left is not None and _binds(source, left, name):
-                found.append(node)
-    return found
+    """Where the module's variable is assigned to, its declaration apart."""
+    return [
+        node
+        for node, left in _all_assignments(source)
+        if _binds(source, left, name) and not is_shadowed(node, name.encode())
+    ]
+
+
+@lru_cache(maxsize=4)
+def _all_assignments(source: Source) -> tuple[tuple[Node, Node], ...]:
+    """Every assignment, and what it assigns to: found once, for a bundle has a million nodes."""
+    kinds = ("assignment_expression", "augmented_assignment_expression", "for_in_statement")
+    found = ((node, node.child_by_field_name("left")) for node in walk(source.root) if node.type in kinds)
+    return tuple((node, left) for node, left in found if left is not None)
 
 
 def _binds(source: Source, left: Node, name: str) -> bool:
@@ -356,7 +364,7 @@ def _binds(source: Source, left: Node, name: str) -> bool:
 def refuse_rebinding(source: Source, name: str) -> None:
     """Raise RewriteRefused where a function assigns the name: it may do so after the wrapping."""
     for node in _assignments(source, name):
-        current = node.parent
+        current = parent_of(node)
         while current is not None:
             if current.type in FUNCTIONS:
                 line, column = source.position(node.start_byte)
@@ -367,7 +375,7 @@ def refuse_rebinding(source: Source, name: str) -> None:
                     column=column,
                     hint="export a function that is bound once",
                 )
-            current = current.parent
+            current = parent_of(current)
 
 
 def _is_wrapped(source: Source, module: Module, found: Binding) -> bool:

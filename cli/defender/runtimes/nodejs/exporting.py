@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from defender.edits.source import Source, walk
-from defender.runtimes.nodejs.source import FUNCTIONS, is_called_at_once, string_value, text_of
+from defender.runtimes.nodejs.scopes import is_shadowed
+from defender.runtimes.nodejs.source import FUNCTIONS, is_called_at_once, parent_of, string_value, text_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -55,16 +56,23 @@ def exports(source: Source) -> tuple[Export, ...]:
     ]
     aliases = {name for one in found for name in _aliases(one)}
     for node in names:
-        if node.text in aliases and not _is_binding(node) and not _is_shadowed(node):
+        if node.text in aliases and not _is_binding(node) and not is_shadowed(node, node.text or b""):
             found += _use(source, node, "alias")
+    if not found:
+        # Webpack's target "this" hands the exports on by no other name.
+        found = [
+            _made(node, None, "this", None) for node in names if node.type == "this" and _is_modules(node)
+        ]
     return tuple(sorted(found, key=lambda one: one.node.start_byte))
 
 
 def _aliases(found: Export) -> Iterator[bytes]:
     """The variable that an export is also known by: `const self = module.exports`, `var app = exports = {}`."""
+    if found.key is not None or (found.value is not None and not found.is_whole):
+        return  # `const count = exports.count = 0` gives a property's value a name.
     node: Node | None = found.node
     while node is not None and node.type == "assignment_expression":
-        node = node.parent
+        node = parent_of(node)
     if node is not None and node.type == "variable_declarator":
         name = node.child_by_field_name("name")
         if name is not None and name.type == "identifier" and name.text not in _OWN and name.text is not None:
@@ -89,11 +97,11 @@ def _export(source: Source, node: Node) -> Iterator[Export]:
         parent = node.parent
         if parent is None or _member(source, parent, node) != "exports":
             given = parent is not None and parent.type == "arguments" and not _is_agents(source, parent)
-            if given and not _is_shadowed(node):
+            if given and not is_shadowed(node, node.text or b""):
                 yield _made(node, None, "module", None)
             return
         whole, via = parent, "module.exports"
-    if whole.parent is None or _is_shadowed(node):
+    if whole.parent is None or is_shadowed(node, node.text or b""):
         return
     if _is_binding(node):
         # `var exports = {}` makes another object of it, from there on.
@@ -193,10 +201,9 @@ def _is_objects(call: Node) -> bool:
 
 def _is_statement(node: Node) -> bool:
     """Whether an assignment is a statement of the module's own, by itself or in a chain of assignments."""
-    current = node
-    while current.parent is not None and current.parent.type == "assignment_expression":
-        current = current.parent
-    parent = current.parent
+    parent = parent_of(node)
+    while parent is not None and parent.type == "assignment_expression":
+        parent = parent_of(parent)
     return (
         node.type == "assignment_expression"
         and parent is not None
@@ -207,11 +214,11 @@ def _is_statement(node: Node) -> bool:
 
 
 def _functions_around(node: Node) -> Iterator[Node]:
-    current = node.parent
+    current = parent_of(node)
     while current is not None:
         if current.type in FUNCTIONS:
             yield current
-        current = current.parent
+        current = parent_of(current)
 
 
 def _is_late(node: Node) -> bool:
@@ -239,26 +246,3 @@ def _is_binding(node: Node) -> bool:
     if parent.type == "variable_declarator":
         return parent.child_by_field_name("name") == node
     return parent.type in ("formal_parameters", "function_declaration", "function_expression", "rest_pattern")
-
-
-def _is_shadowed(node: Node) -> bool:
-    """Whether a function around the node has a parameter or a variable of this name."""
-    name = node.text or b""
-    return any(name in _names_of(one) for one in _functions_around(node))
-
-
-@lru_cache(maxsize=4096)
-def _names_of(function: Node) -> frozenset[bytes]:
-    """The variables that a function binds anew, less those of blocks in it."""
-    found = set()
-    for field in ("parameters", "parameter"):
-        parameters = function.child_by_field_name(field)
-        if parameters is not None:
-            found |= {one.text or b"" for one in walk(parameters) if one.type == "identifier"}
-    body = function.child_by_field_name("body")
-    if body is not None:
-        for one in walk(body, lambda inner: inner.type not in FUNCTIONS):
-            if one.type in ("variable_declarator", "function_declaration", "class_declaration"):
-                bound = one.child_by_field_name("name")
-                found.add((bound.text or b"") if bound is not None else b"")
-    return frozenset(found)

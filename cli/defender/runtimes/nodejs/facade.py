@@ -121,6 +121,8 @@ def _refuse_nested(module: Module) -> None:
 
 def _refuse_own_address(source: Source) -> None:
     """What asks whether this very file was started would get another answer in a file of another name."""
+    if b"import.meta" not in source.data:
+        return
     for node in walk(source.root):
         text = text_of(source, node) if node.type == "member_expression" else ""
         compared = node.type == "binary_expression" and b"import.meta" in source.bytes_of(node)

@@ -30,7 +30,10 @@ _EXPORTS = re.compile(rb"\b(?:module\.)?exports\b|\bexport\b")
 _RETURN = re.compile(rb"\nreturn\b")
 _ES_MODULE = re.compile(rb"\n(?:import|export)\b[ \t{*\"'](?!\()")
 # Bundlers write the list of exports last: elsewhere it may be the text of a string.
-_LIST = re.compile(rb"(?:^[ \t]*|[;}]\s*)export\s*\{([^{}]*)\}\s*;?\s*(?://[^\r\n]*\s*)*\Z", re.M)
+# Licenses may follow as comments. Atomic groups: a comment is tried in one way, however many there are.
+_LIST = re.compile(
+    rb"(?:^[ \t]*|[;}]\s*)export\s*\{([^{}]*)\}(?>\s|;|//[^\r\n]*|/\*(?:[^*]|\*(?!/))*+\*/)*+\Z", re.M
+)
 _OWN_ADDRESS = re.compile(
     rb"import\.meta\.(?:filename|main)\b|[=!]==?\s*import\.meta|import\.meta\.url\s*[=!]==?"
 )

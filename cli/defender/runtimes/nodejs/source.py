@@ -81,6 +81,12 @@ def first_own(source: Source) -> Node | None:
     return next((node for node in statements(source) if not is_directive(node)), None)
 
 
+@lru_cache(maxsize=1 << 16)
+def parent_of(node: Node) -> Node | None:
+    """The node that holds a node: the parser looks for it from the root, which in deep code must not happen twice."""
+    return node.parent
+
+
 def text_of(source: Source, node: Node | None) -> str:
     """The text at a node; an empty one for none."""
     return "" if node is None else source.bytes_of(node).decode("utf-8", "replace")
