@@ -72,6 +72,7 @@ def _wanted(request: Request, declared: Declared) -> tuple[list[DeclaredFunction
         raise declared.errors[0]
     if not wanted:
         _refuse_images(declared)
+        _refuse_elsewhere(declared)
     return wanted, warnings
 
 
@@ -87,6 +88,16 @@ def _refuse_images(declared: Declared) -> None:
             path=images[0].source,
             line=images[0].line or None,
             hint="embed the folder that its Dockerfile copies, with --handler, and copy twistlock/ into the image too",
+        )
+
+
+def _refuse_elsewhere(declared: Declared) -> None:
+    """Raise DetectionError where all that is declared is for another cloud: a handler that is guessed at is none."""
+    if declared.elsewhere:
+        raise DetectionError(
+            "the service is for another cloud than AWS, and no other functions are declared",
+            path=declared.elsewhere[0],
+            hint="--handler names a function that is deployed to AWS Lambda all the same",
         )
 
 

@@ -48,3 +48,18 @@ def test_images_alone_are_refused(tmp_path):
         found, _ = detect(archive, Request(handlers=("app.handler",)))
 
     assert [one.handler for one in found.functions] == ["app.handler"]
+
+
+def test_a_service_of_another_cloud_alone_is_refused(tmp_path):
+    """As above: the only candidate is no handler of Lambda's."""
+    (tmp_path / "serverless.yml").write_text(
+        "service: x\nprovider: {name: azure}\nfunctions: {f: {handler: src/f.handler}}\n", encoding="utf-8"
+    )
+    (tmp_path / "index.js").write_text("exports.handler = async () => 1;\n", encoding="utf-8")
+
+    with open_archive(tmp_path) as archive:
+        with pytest.raises(DetectionError, match=r"^serverless\.yml: the service is for another cloud"):
+            detect(archive, Request())
+        found, _ = detect(archive, Request(handlers=("index.handler",)))
+
+    assert [one.handler for one in found.functions] == ["index.handler"]

@@ -35,4 +35,5 @@ def declared_functions(archive: Readable, *, strict: bool = True) -> Declared:
         tuple(reader.files),
         tuple(reader.errors),
         tuple(reader.services),
+        tuple(reader.elsewhere),
     )

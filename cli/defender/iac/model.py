@@ -76,3 +76,5 @@ class Declared:
     errors: tuple[DefenderError, ...] = ()
     services: tuple[str, ...] = ()
     """The Serverless Framework's files among them, whose packaging rules count."""
+    elsewhere: tuple[str, ...] = ()
+    """Those of services on other clouds."""

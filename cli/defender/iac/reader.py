@@ -43,6 +43,7 @@ class Reader:
         self.warnings: list[str] = []
         self.files: list[str] = []
         self.services: list[str] = []
+        self.elsewhere: list[str] = []
         self.errors: list[DefenderError] = []
         self.left_out = found.left_out
         self.parsed = 0
@@ -132,6 +133,7 @@ class Reader:
         service = Service(document, self.tree, self.documents.included)
         if service.provider_name != "aws":
             self.warnings.append(f"{path} is for {service.provider_name}: its functions are not read")
+            self.elsewhere.append(path)
             return
         self.services.append(path)
         yield from service.functions()

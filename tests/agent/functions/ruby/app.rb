@@ -7,6 +7,7 @@ require_relative 'ordinary'
 require_relative 'processes'
 
 ATTACKS = { **WAYS, **SHIM, **MEMORY, **AROUND }.freeze
+raise KeyError, 'one name for two ways' if (ORDINARY.keys & ATTACKS.keys).any?
 
 def handler(event:, context:)
   raise KeyError, context.aws_request_id if event == 'raise'

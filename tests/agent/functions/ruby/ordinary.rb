@@ -49,7 +49,7 @@ ORDINARY = {
   'zlib' => -> { Zlib.inflate(Zlib.deflate('x' * 100_000)).size },
   'timeout' => -> { Timeout.timeout(0.01) { sleep } rescue $!.class.name },
   'fibers' => -> { Enumerator.new { |it| 1000.times { |one| it << one } }.lazy.map { |one| one + 1 }.first(3) },
-  'ractor' => -> { Ractor.new(2) { |one| one * 2 }.take },
+  'ractor_value' => -> { Ractor.new(2) { |one| one * 2 }.take },
   'folders' => -> { Dir.mktmpdir { |at| FileUtils.mkdir_p("#{at}/a/b"); FileUtils.cp(__FILE__, "#{at}/a"); Dir["#{at}/**/*"].size } },
   'bundler' => lambda do
     Dir.mktmpdir do |at|
