@@ -19,6 +19,7 @@ class MemoryArchive:
     links: tuple[str, ...] = ()
     reads: list[str] = field(default_factory=list)
     source: Path = Path("memory")
+    is_folder: bool = False
 
     @property
     def members(self) -> Mapping[str, Member]:
