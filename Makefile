@@ -46,7 +46,9 @@ bench: $(VENV)/.test
 wheel: $(VENV)/.pip
 	$(PIP) wheel --no-deps --wheel-dir dist .
 
-# Debian's packages that the tests use, named one by one where they are missing.
+# Debian's packages that the tests use, named one by one where they are missing. npm knows only the certificates that it
+# comes with, where pip and apt take the machine's: behind a company's proxy it needs those, too.
+system: export NODE_EXTRA_CA_CERTS ?= /etc/ssl/certs/ca-certificates.crt
 system:
 	@tests/system-packages
 	@tests/ruby-versions
