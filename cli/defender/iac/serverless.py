@@ -78,6 +78,8 @@ class Service:
                 return name
         version = self.variables.raw_text(self.root, "frameworkVersion").text or ""
         built = self._child(self._child(self.root, "build"), "esbuild")
+        if built is not None and isinstance(built.node, Scalar) and not is_true(built.node):
+            return None  # `esbuild: false` turns it off in version 4
         return "esbuild" if built is not None or version.lstrip("^~>= ").startswith("4") else None
 
     def functions(self) -> Iterator[DeclaredFunction]:
