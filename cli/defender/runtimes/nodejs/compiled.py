@@ -18,7 +18,7 @@ from defender.edits.splice import Splice
 from defender.errors import RewriteRefused
 from defender.plan import Edit, Plan, Skipped
 from defender.resources import template
-from defender.runtimes.nodejs import esm, values
+from defender.runtimes.nodejs import bindings, values
 from defender.runtimes.nodejs.modules import Format, Module
 from defender.runtimes.nodejs.source import (
     TYPESCRIPT,
@@ -113,7 +113,7 @@ def _before_first(source: Source, text: bytes) -> Splice:
     return Splice.insert(start, before + text + source.newline)
 
 
-def _wrap_one(source: Source, module: Module, found: esm.Binding, agent: str) -> Plan:
+def _wrap_one(source: Source, module: Module, found: bindings.Binding, agent: str) -> Plan:
     why = f"calls of {module.export} go through the agent"
     prove = partial(_prove, source.path, module)
     if module.format is Format.COMMONJS:
@@ -132,10 +132,10 @@ def _wrap_one(source: Source, module: Module, found: esm.Binding, agent: str) ->
     return Plan(edits=(Edit(source.path, "nodejs.rebind", why, splices, prove),))
 
 
-def _binding(source: Source, module: Module) -> esm.Binding:
+def _binding(source: Source, module: Module) -> bindings.Binding:
     """What the handler's export stands for; refuses what the insertions would not hold for."""
     _refuse_own_module(source)
-    found = esm.binding(source, module)
+    found = bindings.binding(source, module)
     if module.format is Format.COMMONJS:
         _refuse_rebound(source, found)
         return found
@@ -152,12 +152,12 @@ def _binding(source: Source, module: Module) -> esm.Binding:
     return found
 
 
-def _refuse_rebound(source: Source, found: esm.Binding) -> None:
+def _refuse_rebound(source: Source, found: bindings.Binding) -> None:
     """Raise RewriteRefused where the names of an export statement get other values later, which would be exported."""
     if found.value is None and found.local is None and found.node.child_by_field_name("source") is None:
         for node in walk(found.node):
             if node.type in ("identifier", "shorthand_property_identifier_pattern"):
-                esm.refuse_rebinding(source, text_of(source, node))
+                bindings.refuse_rebinding(source, text_of(source, node))
 
 
 def _refuse_own_module(source: Source) -> None:
@@ -204,7 +204,7 @@ def _agent(source: Source, module: Module) -> str | None:
     return match[1] or match[2]
 
 
-def _is_wrapped(source: Source, module: Module, found: esm.Binding) -> bool:
+def _is_wrapped(source: Source, module: Module, found: bindings.Binding) -> bool:
     agent = _agent(source, module)
     if agent is None:
         return False

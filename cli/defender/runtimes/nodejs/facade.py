@@ -15,7 +15,7 @@ from defender.edits.source import Source, walk
 from defender.errors import RewriteRefused
 from defender.plan import AddFile, DropFile, Plan
 from defender.resources import template
-from defender.runtimes.nodejs import esm, large
+from defender.runtimes.nodejs import bindings, large
 from defender.runtimes.nodejs.modules import Format, Module
 from defender.runtimes.nodejs.source import parse, statements, text_of
 
@@ -47,7 +47,7 @@ def build(archive: Archive, modules: Sequence[Module], grammar: str) -> Plan:
     else:
         source = parse(path, data, grammar)
         for module in modules:
-            esm.binding(source, module)
+            bindings.binding(source, module)
         _refuse_own_address(source)
         has_default = _has_default(source)
     _refuse_cycles(archive, path)
