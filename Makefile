@@ -15,7 +15,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python demo/run.py
 
 test: system $(VENV)/.test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: system $(VENV)/.test
 	$(BIN)/ruff check .

@@ -26,6 +26,11 @@ def _library(root: Path, machine: str = platform.machine()) -> Path:
     return root / "twistlock" / f"libdefender-linux-{machine}"
 
 
+def _take_out(root: Path) -> None:
+    _library(root).unlink()
+    (root / "twistlock" / "native.js").unlink(missing_ok=True)  # What is bundled of a Node.js project has it too.
+
+
 def _cut(size: Callable[[int], int]) -> Callable[[Path], object]:
     def cut(root: Path) -> None:
         data = _library(root).read_bytes()
@@ -55,7 +60,7 @@ def _baked(data: bytes) -> Callable[[Path], object]:
 
 
 FAILURES = [
-    Failure("library missing", "missing", folder=lambda root: _library(root).unlink()),
+    Failure("library missing", "missing", folder=_take_out),
     Failure("library of noise", "libdefender", folder=lambda root: _library(root).write_bytes(_NOISE)),
     Failure("library cut in half", "damaged", folder=_cut(lambda size: size // 2)),
     Failure("library without its last byte", "damaged", folder=_cut(lambda size: size - 1)),

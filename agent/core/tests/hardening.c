@@ -200,7 +200,9 @@ static void *change_variable(void *ignored)
 {
     while (!done) {
         ((volatile char *)variable)[2] = '\0';
+        sched_yield(); /* where both have to share one processor, either word has its turn */
         ((volatile char *)variable)[2] = 'a';
+        sched_yield();
     }
     return ignored;
 }
@@ -212,7 +214,7 @@ static int changing_words(void)
 
     if (putenv(variable) != 0 || pthread_create(&thread, NULL, change_variable, NULL) != 0)
         return -2;
-    for (int i = 0; i < 20000 && access(marker, F_OK) != 0; i++) {
+    for (int i = 0; i < 100000 && access(marker, F_OK) != 0; i++) {
         wordexp_t words;
 
         if (wordexp("${X:-$(: >marker)}", &words, 0) == 0)

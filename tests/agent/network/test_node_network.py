@@ -21,6 +21,7 @@ _ways = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(_ways)
 OTHERS = (
     "fs_",
+    "agent_",
     "child_",
     "binding_spawn",
     "binding_process",
