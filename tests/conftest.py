@@ -11,7 +11,13 @@ import pytest
 from defender import cli
 
 # These take minutes each: begun last, they would leave the other workers idle. With --no-loadscope-reorder.
-LONGEST = ("test_proof.py", "test_remove.py", "test_core.py", "test_alert_is_transparent.py", "test_stress.py")
+LONGEST = (
+    "test_proof.py",
+    "test_remove.py",
+    "test_core.py",
+    "test_alert_is_transparent.py",
+    "test_stress.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -28,7 +28,9 @@ def _library(root: Path, machine: str = platform.machine()) -> Path:
 
 def _take_out(root: Path) -> None:
     _library(root).unlink()
-    (root / "twistlock" / "native.js").unlink(missing_ok=True)  # What is bundled of a Node.js project has it too.
+    (root / "twistlock" / "native.js").unlink(
+        missing_ok=True
+    )  # What is bundled of a Node.js project has it too.
 
 
 def _cut(size: Callable[[int], int]) -> Callable[[Path], object]:
