@@ -143,8 +143,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(404, b"{}", {})
         if self.path == f"{_PREFIX}init/error":
             kind = "init-error"
-        self._answer(202, b'{"status":"OK"}\n', {})
-        return self.server.api.settle(Outcome(kind, body))
+        # Noted before it is answered: with the answer some runtimes end, and their exit must not be the first word.
+        self.server.api.settle(Outcome(kind, body))
+        return self._answer(202, b'{"status":"OK"}\n', {})
 
     def _body(self) -> bytes:
         """What was posted; a streamed response comes in chunks, with the error that ended it in its trailers."""
