@@ -22,11 +22,14 @@ from pathlib import Path
 
 AGENT = Path(__file__).resolve().parent
 CORE = AGENT / "core"
-# Each family's shim, and the kinds of handlers that it can wrap.
+_JAVA = "com/twistlock/serverless"
+# Each family's shim, where it and the libraries go in a package, and the kinds of handlers that it can wrap. Java's is
+# compiled: a test compares what is there with what its sources give.
 SHIMS = {
-    "python": (AGENT / "python" / "twistlock", ("sync", "async", "generator", "callable")),
-    "ruby": (AGENT / "ruby" / "twistlock", ("sync", "callable")),
-    "nodejs": (AGENT / "nodejs" / "twistlock", ("sync", "async", "callable", "bundled")),
+    "python": (AGENT / "python" / "twistlock", "twistlock", ("sync", "async", "generator", "callable")),
+    "ruby": (AGENT / "ruby" / "twistlock", "twistlock", ("sync", "callable")),
+    "nodejs": (AGENT / "nodejs" / "twistlock", "twistlock", ("sync", "async", "callable", "bundled")),
+    "java": (AGENT / "java" / "classes" / _JAVA, _JAVA, ("redirected",)),
 }
 # glibc 2.17 is that of Amazon Linux 2's oldest runtimes' base (CentOS 7): what it has, all later ones have.
 TARGETS = {"x86_64": "x86_64-linux-gnu.2.17", "aarch64": "aarch64-linux-gnu.2.17"}
@@ -132,14 +135,14 @@ def bundles(out: Path, release: str) -> None:
     """Write `<out>/<family>.zip` for each runtime: the shim, the libraries and what the bundle can do."""
     libraries = build(AGENT.parent / "build" / "core")
     out.mkdir(parents=True, exist_ok=True)
-    for family, (shim, shapes) in SHIMS.items():
+    for family, (shim, place, shapes) in SHIMS.items():
         # The settings are written at embed.
         own = [path for path in shim.iterdir() if path.is_file() and not path.stem.startswith("_settings")]
-        members = {path.name: path.read_bytes() for path in (*own, *libraries)}
-        members["bundle.json"] = _description(family, shapes, release)
+        members = {f"{place}/{path.name}": path.read_bytes() for path in (*own, *libraries)}
+        members["twistlock/bundle.json"] = _description(family, shapes, release)
         # A project's own rule for *.so would keep the core out of version control and of built packages.
-        members[".gitignore"] = b"!*\n"
-        _pack(out / f"{family}.zip", {f"twistlock/{name}": members[name] for name in sorted(members)})
+        members["twistlock/.gitignore"] = b"!*\n"
+        _pack(out / f"{family}.zip", {name: members[name] for name in sorted(members)})
 
 
 def _description(family: str, shapes: tuple[str, ...], release: str) -> bytes:

@@ -34,7 +34,14 @@ _CUSTOMERS_SHAPES = {
     "ruby": ("sync", "callable"),
 }
 # Our own bundle's settings, written at embed in the shim's language.
-_SETTINGS = {"python": "_settings.py", "nodejs": "_settings.js", "ruby": "_settings.rb"}
+_SETTINGS = {
+    "python": f"{FOLDER}/_settings.py",
+    "nodejs": f"{FOLDER}/_settings.js",
+    "ruby": f"{FOLDER}/_settings.rb",
+    "java": "com/twistlock/serverless/settings.properties",
+}
+# Folders of the package that have to be free for our files, or to hold a console's bundle.
+_PLACES = {"java": (FOLDER, "com/twistlock/serverless")}
 _NATIVE = (".so", ".node", ".dll")
 
 
@@ -77,6 +84,12 @@ def customers(path: Path, family: str) -> Bundle:
 
     Raises PackageError when the file is not such a bundle, or one for another runtime.
     """
+    if family not in _CUSTOMERS:
+        raise RewriteRefused(
+            f"a console's {family} bundle has no entry point for packages that are built already",
+            path=path,
+            hint="embed the built-in bundle, which has one",
+        )
     with open_archive(path) as archive:
         if not _is_customers(archive.members, "", family):
             raise PackageError(
@@ -98,10 +111,11 @@ def customers(path: Path, family: str) -> Bundle:
 
 
 def _contents(archive: Archive) -> tuple[tuple[AddRaw, ...], Mapping[str, str]]:
+    places = tuple(f"{place}/" for each in ((FOLDER,), *_PLACES.values()) for place in each)
     names = [
         name
         for name, member in archive.members.items()
-        if name.startswith(f"{FOLDER}/") and member.kind is Kind.FILE
+        if name.startswith(places) and member.kind is Kind.FILE
     ]
     return raw_members(archive, names), {name: sha256(archive.read(name)) for name in names}
 
@@ -110,7 +124,7 @@ def _is_customers(members: Iterable[str], task_root: str, family: str) -> bool:
     prefix = posixpath.join(task_root, "")
     names = {member.removeprefix(prefix) for member in members if member.startswith(prefix)}
     native = any(name.startswith(f"{FOLDER}/") and name.endswith(_NATIVE) for name in names)
-    return _CUSTOMERS[family] <= names and DESCRIPTION not in names and native
+    return family in _CUSTOMERS and _CUSTOMERS[family] <= names and DESCRIPTION not in names and native
 
 
 def install(
@@ -120,8 +134,9 @@ def install(
 
     Raises RewriteRefused when the folder is there and not ours to replace.
     """
-    folder = posixpath.join(task_root, FOLDER)
-    there = [name for name in archive.members if name == folder or name.startswith(f"{folder}/")]
+    folders = [posixpath.join(task_root, place) for place in _PLACES.get(family, (FOLDER,))]
+    inside = tuple(f"{folder}/" for folder in folders)
+    there = [name for name in archive.members if name in folders or name.startswith(inside)]
     dropped: tuple[DropFile, ...] = ()
     if there and _is_customers(archive.members, task_root, family):
         if _is_same(archive, bundle, task_root):
@@ -131,7 +146,7 @@ def install(
         dropped = _replaced(archive, there, replace_bundle)
     elif there:
         raise RewriteRefused(
-            "the package has a folder named twistlock that is neither ours nor a console's bundle",
+            "the package has a folder of the agent's name that is neither ours nor a console's bundle",
             path=there[0],
             hint="rename the folder, or take it out of the package",
         )
@@ -144,8 +159,10 @@ def install(
     if not bundle.is_ours:
         return Plan(added=placed, dropped=dropped)
     settings = AddFile(
-        posixpath.join(task_root, FOLDER, _SETTINGS[family]),
-        template(family, f"{_SETTINGS[family].lstrip('_')}.j2", on_failure=on_failure).encode(),
+        posixpath.join(task_root, _SETTINGS[family]),
+        template(
+            family, f"{posixpath.basename(_SETTINGS[family]).lstrip('_')}.j2", on_failure=on_failure
+        ).encode(),
         "bundle.settings",
         f"what happens when the agent can't start: {on_failure}",
     )
@@ -181,8 +198,8 @@ def refuse_incapable(
     names = {"arm64": "aarch64", "x86_64": "x86_64"}
     for function in functions:
         # Our own serves every shape, so the source need not be looked at here.
-        kind = "sync" if bundle.is_ours else shape(function)
-        if kind not in bundle.description.shapes:
+        kind = None if bundle.is_ours else shape(function)
+        if kind is not None and kind not in bundle.description.shapes:
             raise RewriteRefused(
                 f"{bundle.label} has no entry point for a handler that is {kind}",
                 path=function.file,

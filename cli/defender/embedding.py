@@ -99,7 +99,10 @@ class _Work:
         self.bundle = self._bundle(self.found)
         shape = partial(runtime(self.found.family).shape, archive)
         bundles.refuse_incapable(self.bundle, self.found.family, self.found.functions, shape)
-        self.protections = protect(self.found.functions, options.request, options.choice, self.bundle)
+        self.rewriting = runtime(self.found.family).plan(archive, self.found)
+        self.protections = protect(
+            self.found.functions, options.request, options.choice, self.bundle, self.rewriting.settings
+        )
         self.plan = self._plan(self.found, self.declared)
         self.files = plans.file_changes(archive, self.plan)
         plans.refuse_collisions(archive, self.plan)
@@ -110,7 +113,7 @@ class _Work:
         return bundles.customers(self.options.customers_bundle, found.family)
 
     def _plan(self, found: Detection, declared: Declared) -> Plan:
-        plan = runtime(found.family).plan(self.archive, found)
+        plan = self.rewriting
         names: dict[str, list[str]] = {}
         for root in self.roots:
             bundle = bundles.install(
@@ -166,13 +169,13 @@ class _Work:
             family=self.found.family,
             functions=tuple(
                 ProtectedFunction(
-                    handler=Handler(one.handler, one.handler),
-                    file=relative(one.file, root),
-                    name=one.name,
-                    runtime=one.runtime,
+                    handler=Handler(one.function.handler, one.handler_after or one.function.handler),
+                    file=relative(one.function.file, root),
+                    name=one.function.name,
+                    runtime=one.function.runtime,
                 )
-                for one in self.found.functions
-                if one.task_root == root
+                for one in self.protections
+                if one.function.task_root == root
             ),
             changed=tuple(manifests.changed_file(change, root) for change in edited),
             added=tuple(OtherFile(relative(new.path, root), self._hash(new)) for new in added),
@@ -235,8 +238,18 @@ def _function_report(protection: Protection) -> FunctionReport:
         task_root=function.task_root,
         status=protection.status,
         environment=protection.environment,
-        settings=tuple(f"set {name} in the function's environment" for name in protection.environment),
+        settings=_settings(protection),
+        handler_after=protection.handler_after,
     )
+
+
+def _settings(protection: Protection) -> tuple[str, ...]:
+    """The steps that are left to whoever deploys the function, the handler last: with it the agent takes over."""
+    steps = [f"set {name} in the function's environment" for name in protection.environment]
+    if protection.handler_after is not None:
+        before = protection.function.handler
+        steps.append(f"change the handler setting from {before} to {protection.handler_after}")
+    return tuple(steps)
 
 
 def _edit_reports(files: Iterable[FileChange]) -> Iterator[ChangeReport]:

@@ -225,12 +225,18 @@ class _Undone:
         return names + self._emptied(names)
 
     def _emptied(self, dropped: list[str]) -> list[str]:
-        """The agent's folder itself, when nobody else has put anything into it."""
-        folder = posixpath.join(self.root, FOLDER)
-        member = self.archive.members.get(folder)
-        rest = {name for name in self.archive.members if name.startswith(f"{folder}/")} - set(dropped)
-        is_empty = member is not None and member.kind is Kind.FOLDER and not rest
-        return [folder] if is_empty else []
+        """The agent's folders themselves, when nobody else has put anything into them; the innermost first."""
+        gone = set(dropped)
+        emptied = []
+        for folder in sorted(
+            {one for name in dropped for one in _folders_of(name, self.root)}, key=len, reverse=True
+        ):
+            member = self.archive.members.get(folder)
+            rest = {name for name in self.archive.members if name.startswith(f"{folder}/")} - gone
+            if member is not None and member.kind is Kind.FOLDER and not rest:
+                emptied.append(folder)
+                gone.add(folder)
+        return emptied
 
     def dropped(self, notes: list[str]) -> list[str]:
         """Names that embedding left out and that nobody has put back."""
@@ -243,6 +249,12 @@ class _Undone:
             else:
                 names.append(path)
         return names
+
+
+def _folders_of(name: str, root: str) -> list[str]:
+    """The folders between a task root and a file below it."""
+    parts = relative(name, root).split("/")[:-1]
+    return [posixpath.join(root, *parts[: count + 1]) for count in range(len(parts))]
 
 
 def _without(data: bytes, insertions: Sequence[Insertion]) -> bytes | None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
@@ -80,6 +80,19 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """What has to change outside of the package before a function runs inside the agent.
+
+    `handler` and `task_root` say which function is meant; `after` is its new handler setting.
+    """
+
+    handler: str
+    task_root: str
+    after: str
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class FileChange:
     """A file's content before and after, and the splices that lead from one to the other."""
 
@@ -99,6 +112,7 @@ class Plan:
     dropped: tuple[DropFile, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     warnings: tuple[str, ...] = ()
+    settings: tuple[Setting, ...] = ()
 
     def plus(self, other: Plan) -> Plan:
         """Both plans as one; what both ask for in the same words is done once."""
@@ -108,6 +122,7 @@ class Plan:
             dropped=_both(self.dropped, other.dropped),
             skipped=_both(self.skipped, other.skipped),
             warnings=_both(self.warnings, other.warnings),
+            settings=self.settings + tuple(one for one in other.settings if one not in self.settings),
         )
 
     @cached_property

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -15,7 +15,7 @@ from defender import policy as policies
 from defender.bundle import Bundle
 from defender.errors import PolicyError, UsageError
 from defender.manifest import FOLDER, sha256
-from defender.plan import AddFile
+from defender.plan import AddFile, Setting
 from defender.policy import Effect, Identity, Policy, Rule
 from defender.runtimes.model import Function, Request
 
@@ -52,17 +52,29 @@ class Protection:
     rule: Rule | None
     files: tuple[AddFile, ...] = ()
     warnings: tuple[str, ...] = ()
+    handler_after: str | None = None
 
 
 def protect(
-    functions: Iterable[Function], request: Request, choice: Choice, bundle: Bundle
+    functions: Iterable[Function],
+    request: Request,
+    choice: Choice,
+    bundle: Bundle,
+    settings: Iterable[Setting] = (),
 ) -> list[Protection]:
-    """The policy of each function.
+    """The policy of each function, which is pending while one of the `settings` is its own.
 
     Raises PolicyError when no rule can be chosen, a given string is invalid, or two functions that
     share a task root need two baked policies; UsageError when a customer's bundle comes without string.
     """
-    made = [_protect_one(function, request, choice, bundle) for function in functions]
+    to_make = {(one.task_root, one.handler): one for one in settings}
+    made = []
+    for function in functions:
+        setting = to_make.get((function.task_root, function.handler))
+        more = {} if setting is None else setting.environment
+        with_setting = replace(function, environment={**function.environment, **more})
+        protection = _protect_one(with_setting, request, choice, bundle)
+        made.append(protection if setting is None else _pending(protection, setting))
     baked: dict[str, bytes] = {}
     for file in (file for one in made for file in one.files):
         if baked.setdefault(file.path, file.data) != file.data:
@@ -72,6 +84,17 @@ def protect(
                 hint="leave out --baked-policy, or embed them one by one with --handler",
             )
     return made
+
+
+def _pending(protection: Protection, setting: Setting) -> Protection:
+    """Until the settings are made, the function's own handler runs without the agent."""
+    is_protected = protection.status is Status.PROTECTED
+    return replace(
+        protection,
+        status=Status.PENDING if is_protected else protection.status,
+        environment={**protection.environment, **setting.environment},
+        handler_after=setting.after,
+    )
 
 
 def _protect_one(function: Function, request: Request, choice: Choice, bundle: Bundle) -> Protection:

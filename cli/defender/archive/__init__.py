@@ -25,7 +25,7 @@ from defender.archive.model import (
     Target,
 )
 from defender.archive.output import check_target
-from defender.archive.pieces import FileBytes
+from defender.archive.pieces import FileBytes, MemoryBytes
 from defender.archive.platform import platform_warnings
 from defender.archive.zip_archive import ZipArchive
 from defender.errors import PackageError
@@ -45,6 +45,7 @@ __all__ = [
     "Target",
     "absolute",
     "open_archive",
+    "open_member",
     "original_data",
     "platform_warnings",
     "raw_members",
@@ -98,3 +99,8 @@ def open_archive(path: Path, limits: Limits = Limits()) -> Archive:  # noqa: B00
     except BaseException:
         data.close()
         raise
+
+
+def open_member(archive: Archive, name: str) -> Archive:
+    """A ZIP that lies in a package, such as a jar, for reading; PackageError when it is none, or hostile."""
+    return ZipArchive(archive.source / name, MemoryBytes(archive.read(name)), Limits())

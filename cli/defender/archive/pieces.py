@@ -19,7 +19,10 @@ from defender.errors import PackageError
 class Bytes(Protocol):
     """Random access to a number of bytes."""
 
-    size: int
+    @property
+    def size(self) -> int:
+        """How many they are."""
+        ...
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Exactly `size` bytes from `offset`; PackageError when there are fewer."""
@@ -63,6 +66,25 @@ class FileBytes:
             parts.append(data)
             have += len(data)
         return b"".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryBytes:
+    """Bytes that are in memory already."""
+
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """How many they are."""
+        return len(self.data)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Exactly `size` bytes from `offset`; PackageError when there are fewer."""
+        part = self.data[offset : offset + size]
+        if len(part) != size:
+            raise PackageError("the file ends too early")
+        return part
 
 
 def stamp(status: os.stat_result) -> tuple[int, int, int]:

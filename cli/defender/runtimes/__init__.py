@@ -17,6 +17,7 @@ REGISTRY = {
     "python": "defender.runtimes.python",
     "nodejs": "defender.runtimes.nodejs",
     "ruby": "defender.runtimes.ruby",
+    "java": "defender.runtimes.java",
 }
 """Runtime family to module; imported when needed, since each brings a grammar."""
 

@@ -42,15 +42,18 @@ final class Agent {
     }
 
     /** Tells the core that an invocation begins; returns what {@link #end} is to be given. */
-    Object begin(Context context) {
+    String begin(Context context) {
         if (isClosed) {
             throw new NotProtectedException("this function may not run unprotected, and " + reason);
         }
-        return tells ? told(context) : null;
+        if (!tells) {
+            return null;
+        }
+        return told(context);
     }
 
     /** Tells the core that the invocation of this token ended. */
-    void end(Object token) {
+    void end(String token) {
         if (token == null) {
             return;
         }

@@ -34,7 +34,7 @@ public final class Twistlock {
 
     /** Runs a handler for one request, and returns what it returns. */
     public static <I, O> O Handler(RequestHandler<I, O> handler, I request, Context context) {
-        Object token = AGENT.begin(context);
+        String token = AGENT.begin(context);
         try {
             return handler.handleRequest(request, context);
         } finally {
@@ -45,7 +45,7 @@ public final class Twistlock {
     /** Runs a handler of streams for one request. */
     public static void Handler(RequestStreamHandler handler, InputStream input, OutputStream output, Context context)
             throws IOException {
-        Object token = AGENT.begin(context);
+        String token = AGENT.begin(context);
         try {
             handler.handleRequest(input, output, context);
         } finally {
