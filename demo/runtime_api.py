@@ -54,6 +54,7 @@ class RuntimeApi:
         self._event: tuple[str, bytes] | None = None
         self._outcome: Outcome | None = None
         self._closed = False
+        self._asked = False
         self._server = _Server(self)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -65,7 +66,7 @@ class RuntimeApi:
     def submit(self, request_id: str, event: bytes) -> None:
         """Offer an event to the runtime's next poll."""
         with self._changed:
-            self._event, self._outcome = (request_id, event), None
+            self._event, self._outcome, self._asked = (request_id, event), None, False
             self._changed.notify_all()
 
     def settle(self, outcome: Outcome) -> None:
@@ -85,9 +86,16 @@ class RuntimeApi:
     def take(self) -> tuple[str, bytes] | None:
         """Wait for an event as the runtime's poll does; None when the environment ends."""
         with self._changed:
+            self._asked = self._event is None
+            self._changed.notify_all()
             self._changed.wait_for(lambda: self._closed or self._event is not None)
             event, self._event = self._event, None
             return event
+
+    def is_asked(self, seconds: float) -> bool:
+        """Whether the runtime asks for the next event within `seconds`."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._asked, seconds)
 
     def headers(self, request_id: str) -> dict[str, str]:
         """What the platform sends along with an event."""
@@ -230,6 +238,11 @@ class Environment:
         if outcome.kind == "init-error":
             self.process.wait(_PATIENCE)
         return outcome
+
+    def finish(self) -> None:
+        """Wait for what the runtime does after its answer: it may have more to write, and it may end."""
+        while self.process.poll() is None and not self._api.is_asked(0.05):
+            pass
 
     @property
     def request_id(self) -> str:

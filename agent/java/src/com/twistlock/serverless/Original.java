@@ -32,7 +32,7 @@ final class Original {
         try {
             return held(found(handler, loader));
         } catch (InvocationTargetException error) {
-            throw Original.<RuntimeException>unchanged(error.getCause());
+            throw unchanged(error.getCause());
         } catch (ReflectiveOperationException error) {
             throw unknown(error);
         }
@@ -63,7 +63,7 @@ final class Original {
                 return (RequestStreamHandler) value;
             }
             if (value instanceof RuntimeException) {
-                throw (RuntimeException) value;
+                throw new Fault((RuntimeException) value);
             }
         }
         throw new NoSuchFieldException(answer.getClass().getName());
@@ -73,9 +73,12 @@ final class Original {
         return new IllegalStateException("the agent does not know this version of the Java runtime", error);
     }
 
-    /** Throws what the runtime threw, checked or not. */
-    @SuppressWarnings("unchecked")
-    private static <E extends Throwable> E unchanged(Throwable error) throws E {
-        throw (E) error;
+    /** What the runtime threw, for throwing it on. */
+    private static RuntimeException unchanged(Throwable error) {
+        if (error instanceof Error) {
+            throw (Error) error;
+        }
+        // It throws no checked exception by itself.
+        return error instanceof RuntimeException ? new Fault((RuntimeException) error) : new IllegalStateException(error);
     }
 }

@@ -1,0 +1,97 @@
+"""Java functions under the real runtime interface client, as their packages are deployed: classes, and lib/*.jar."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from defender.cli import cli
+
+ROOT = Path(__file__).parents[3]
+SOURCES = ROOT / "tests" / "agent" / "functions" / "java"
+PACKAGES = ROOT / "build" / "java"
+AGENTS = "com.twistlock.serverless.ProtectedHandler"
+# As Lambda starts its JVM.
+FLAGS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
+CLIENT = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"
+
+
+def jdks() -> list[Path]:
+    """The JDKs of this machine: the one on PATH first."""
+    java = shutil.which("java")
+    assert java is not None, "no java: tests/system-packages names what is missing"
+    own = Path(java).resolve().parents[1]
+    others = {path.resolve().parents[1] for path in Path("/usr/lib/jvm").glob("*/bin/java")}
+    return [own, *sorted(others - {own})]
+
+
+def compiled(release: int, sources: Sequence[Path], target: Path) -> Path:
+    """The classes of sources, for a version of Java."""
+    command = ["javac", "--release", str(release), "-Xlint:-options", "-cp", f"{PACKAGES}/function/*"]
+    subprocess.run([*command, "-d", str(target), *map(str, sources)], check=True)
+    return target
+
+
+def embed(source: Path, target: Path, handlers: Sequence[str]) -> dict[str, Any]:
+    """Protect a built package, and hold what the report says against what a redirected function needs."""
+    chosen = [option for handler in handlers for option in ("--handler", handler)]
+    arguments = ["embed", str(source), "-o", str(target), "--runtime", "java17", "--json", *chosen]
+    run = CliRunner().invoke(cli, arguments, catch_exceptions=False, standalone_mode=False)
+    assert not run.return_value, run.output
+    document: dict[str, Any] = json.loads(run.stdout)
+    found = {one["handler"]["before"]: one for one in document["functions"]}
+    assert set(found) == set(handlers)
+    for handler, one in found.items():
+        assert one["status"] == "pending"
+        assert one["handler"]["after"] == AGENTS
+        assert one["environment"]["TW_HANDLER"] == handler
+    return document
+
+
+@dataclass(frozen=True)
+class Java:
+    """One package, as it was and protected, and the JVM that runs it."""
+
+    original: Path
+    protected: Path
+    environment: Any
+    home: Path
+
+    def start(self, handler: str, policy: str | None = None, root: Path | None = None, **variables: str) -> Any:
+        """An environment of the package as it was."""
+        variables.setdefault("PATH", "/usr/bin")
+        if policy is not None:
+            variables["TW_POLICY"] = policy
+        command = (str(self.home / "bin" / "java"), *FLAGS, "-cp", f"{PACKAGES}/runtime/*", CLIENT)
+        return self.environment(root or self.original, handler, command=command, variables=variables)
+
+    def start_protected(self, handler: str, policy: str | None, root: Path | None = None, **variables: str) -> Any:
+        """An environment of the protected package, with the settings that embedding asks for."""
+        return self.start(AGENTS, policy, root or self.protected, TW_HANDLER=handler, **variables)
+
+    def on(self, home: Path) -> Java:
+        """The same with another JDK."""
+        return replace(self, home=home)
+
+
+@pytest.fixture(scope="session")
+def make_java(tmp_path_factory: pytest.TempPathFactory, functions: Any) -> Callable[..., Java]:
+    """Builds a package of some of our sample sources, and protects it."""
+    from runtime_api import Environment  # loaded by the conftest above
+
+    def make(name: str, handlers: Sequence[str], sources: Sequence[Path], release: int = 8) -> Java:
+        folder = tmp_path_factory.mktemp(name)
+        original = compiled(release, sources, folder / "original")
+        shutil.copytree(PACKAGES / "function", original / "lib")
+        embed(original, folder / "protected", handlers)
+        return Java(original, folder / "protected", Environment, jdks()[0])
+
+    return make
