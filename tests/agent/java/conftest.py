@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -35,7 +36,7 @@ def jdks() -> list[Path]:
 
 def compiled(release: int, sources: Sequence[Path], target: Path) -> Path:
     """The classes of sources, for a version of Java."""
-    command = ["javac", "--release", str(release), "-Xlint:-options", "-cp", f"{PACKAGES}/function/*"]
+    command = ["javac", "--release", str(release), "-nowarn", "-XDignore.symbol.file", "-cp", f"{PACKAGES}/function/*"]
     subprocess.run([*command, "-d", str(target), *map(str, sources)], check=True)
     return target
 
@@ -95,3 +96,20 @@ def make_java(tmp_path_factory: pytest.TempPathFactory, functions: Any) -> Calla
         return Java(original, folder / "protected", Environment, jdks()[0])
 
     return make
+
+
+@pytest.fixture(scope="session")
+def attacking(make_java: Callable[..., Java]) -> Java:
+    """The function that attacks, and does ordinary work."""
+    return make_java("attacks", ["attacks.Attacks"], sorted((SOURCES / "attacks").glob("*.java")), release=17)
+
+
+@pytest.fixture(scope="session")
+def table() -> Callable[[str], list[str]]:
+    return ways
+
+
+def ways(name: str) -> list[str]:
+    """The names in one of the attacking function's tables."""
+    text = (SOURCES / "attacks" / f"{name}.java").read_text("utf-8")
+    return re.findall(r'^        (?:WAYS|SILENT)\.put\("(\w+)"', text, re.M)
