@@ -36,7 +36,15 @@ def jdks() -> list[Path]:
 
 def compiled(release: int, sources: Sequence[Path], target: Path) -> Path:
     """The classes of sources, for a version of Java."""
-    command = ["javac", "--release", str(release), "-nowarn", "-XDignore.symbol.file", "-cp", f"{PACKAGES}/function/*"]
+    command = [
+        "javac",
+        "--release",
+        str(release),
+        "-nowarn",
+        "-XDignore.symbol.file",
+        "-cp",
+        f"{PACKAGES}/function/*",
+    ]
     subprocess.run([*command, "-d", str(target), *map(str, sources)], check=True)
     return target
 
@@ -66,7 +74,9 @@ class Java:
     environment: Any
     home: Path
 
-    def start(self, handler: str, policy: str | None = None, root: Path | None = None, **variables: str) -> Any:
+    def start(
+        self, handler: str, policy: str | None = None, root: Path | None = None, **variables: str
+    ) -> Any:
         """An environment of the package as it was."""
         variables.setdefault("PATH", "/usr/bin")
         if policy is not None:
@@ -74,7 +84,9 @@ class Java:
         command = (str(self.home / "bin" / "java"), *FLAGS, "-cp", f"{PACKAGES}/runtime/*", CLIENT)
         return self.environment(root or self.original, handler, command=command, variables=variables)
 
-    def start_protected(self, handler: str, policy: str | None, root: Path | None = None, **variables: str) -> Any:
+    def start_protected(
+        self, handler: str, policy: str | None, root: Path | None = None, **variables: str
+    ) -> Any:
         """An environment of the protected package, with the settings that embedding asks for."""
         return self.start(AGENTS, policy, root or self.protected, TW_HANDLER=handler, **variables)
 

@@ -23,7 +23,12 @@ STORED = {
         }
     ]
 }
-SCHEDULED = {"id": "1", "detail-type": "Scheduled Event", "time": "2026-11-24T10:00:00Z", "detail": {"a": [1]}}
+SCHEDULED = {
+    "id": "1",
+    "detail-type": "Scheduled Event",
+    "time": "2026-11-24T10:00:00Z",
+    "detail": {"a": [1]},
+}
 # The handler, and events: one that it is made for, and others.
 KINDS: dict[str, list[Any]] = {
     "kinds.Interfaces$Maps": [{"a": 1, "b": [None, {"c": "d"}]}, {}, None, "text", [1]],
@@ -119,7 +124,9 @@ def told(body: bytes) -> Any:
 
 
 def without_attempts(lines: list[str]) -> list[str]:
-    return [line for line in lines if not line.startswith("early: ") and "com.twistlock.serverless." not in line]
+    return [
+        line for line in lines if not line.startswith("early: ") and "com.twistlock.serverless." not in line
+    ]
 
 
 @pytest.mark.parametrize("handler", KINDS)
@@ -156,7 +163,9 @@ def test_no_handler_behind(handler: str, java: Any, policy: Any) -> None:
 
 @pytest.mark.parametrize("home", jdks(), ids=lambda path: path.name)
 def test_records_on_each_jdk(home: Path, make_java: Any, policy: Any) -> None:
-    java = make_java("records", ["records.Records"], [SOURCES / "records" / "Records.java"], release=17).on(home)
+    java = make_java("records", ["records.Records"], [SOURCES / "records" / "Records.java"], release=17).on(
+        home
+    )
     events = [ORDER, {"name": "x"}, {}, 1]
     expected = behaviour(java.start("records.Records"), events)
     assert behaviour(java.start_protected("records.Records", policy("prevent")), events) == expected

@@ -85,11 +85,15 @@ def test_block_ends_the_environment(attacking: Any, policy: Any, read_audits: An
     assert not (tmp_path / "marker").exists()
 
 
-def test_allowed_program_runs_and_is_judged_too(attacking: Any, policy: Any, read_audits: Any, tmp_path: Path) -> None:
+def test_allowed_program_runs_and_is_judged_too(
+    attacking: Any, policy: Any, read_audits: Any, tmp_path: Path
+) -> None:
     """A shell that is allowed runs under the policy, and the JVM's helper is not in its way."""
     allowing = policy("prevent", block_all=False, allow=("/bin/sh", "/usr/bin/sh", "/usr/bin/dash"))
     with attacking.start_protected(HANDLER, allowing) as environment:
-        ran = environment.invoke({"table": "processes", "way": "builder_shell", "at": str(tmp_path / "allowed")})
+        ran = environment.invoke(
+            {"table": "processes", "way": "builder_shell", "at": str(tmp_path / "allowed")}
+        )
         assert ran.document == {"value": 0}
         denied = environment.invoke({"table": "processes", "way": "builder", "at": str(tmp_path / "denied")})
         assert denied.document["raised"] == "java.io.IOException"

@@ -59,12 +59,15 @@ final class Core {
         String home = System.getProperty("java.home");
         Set<String> places = new LinkedHashSet<String>();
         places.add(home);
-        // A distribution's package has its settings elsewhere, behind links.
-        for (String place : new String[] {"conf", "conf/security", "lib/security", "lib"}) {
+        // A distribution's package has its settings elsewhere, behind a link for each file: in /etc/java-17-openjdk.
+        for (String file : new String[] {"conf/logging.properties", "lib/logging.properties"}) {
             try {
-                places.add(new File(home, place).getCanonicalPath());
+                File folder = new File(home, file).getCanonicalFile().getParentFile();
+                if (folder.toPath().getNameCount() > 1) {
+                    places.add(folder.getPath());
+                }
             } catch (IOException error) {
-                continue; // Not there in this version.
+                continue; // It can't be read then, and need not be readable.
             }
         }
         for (String entry : System.getProperty("java.class.path", "").split(File.pathSeparator)) {
