@@ -22,6 +22,8 @@ PACKAGES = ROOT / "build" / "java"
 AGENTS = "com.twistlock.serverless.ProtectedHandler"
 # As Lambda starts its JVM.
 FLAGS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
+# The client's own native part, which is not to be unpacked by each environment.
+NATIVE = "com.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI"
 CLIENT = "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"
 
 
@@ -81,7 +83,8 @@ class Java:
         variables.setdefault("PATH", "/usr/bin")
         if policy is not None:
             variables["TW_POLICY"] = policy
-        command = (str(self.home / "bin" / "java"), *FLAGS, "-cp", f"{PACKAGES}/runtime/*", CLIENT)
+        flags = (*FLAGS, f"-D{NATIVE}={PACKAGES / 'native'}")
+        command = (str(self.home / "bin" / "java"), *flags, "-cp", f"{PACKAGES}/runtime/*", CLIENT)
         return self.environment(root or self.original, handler, command=command, variables=variables)
 
     def start_protected(
