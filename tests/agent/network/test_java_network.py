@@ -68,14 +68,14 @@ def attempt(start: Any, started: dict[str | None, Any], surroundings: Any, read_
 
     def run(effect: str | None, way: str) -> tuple[Any, set[tuple[str, str]], set[str]]:
         surroundings.arrived()
-        listens = way.startswith("server_")
-        environment = start(effect) if listens else started[effect]
+        leaves_something = way.startswith(("server_", "lookup"))  # a port that is bound, a name in Java's cache
+        environment = start(effect) if leaves_something else started[effect]
         event = {"table": "network", "way": way, "at": f"{IP} {PORT} {LISTEN} {NAME}"}
         outcome = environment.invoke(event)
         arrived = {(kind, place) for kind, place, port in surroundings.arrived()}
         mine = environment.request_id
         found = {one["effect"] for one in read_audits(environment.errors()) if one["requestID"] == mine}
-        if listens:
+        if leaves_something:
             environment.close()
         denied = {(kind, place) for kind, place in arrived if place in (IP, NAME)}
         return outcome.document, denied, found
