@@ -55,6 +55,7 @@ system:
 	@tests/node-versions
 	@tests/node-clients
 	@tests/node-packages
+	@tests/java-packages
 
 # A Debian Python may come without ensurepip: then its own pip fills the environment from outside.
 $(VENV)/.pip:

@@ -68,7 +68,9 @@ def attempt(start: Any, started: dict[str | None, Any], surroundings: Any, read_
 
     def run(effect: str | None, way: str) -> tuple[Any, set[tuple[str, str]], set[str]]:
         surroundings.arrived()
-        leaves_something = way.startswith(("server_", "lookup"))  # a port that is bound, a name in Java's cache
+        leaves_something = way.startswith(
+            ("server_", "lookup")
+        )  # a port that is bound, a name in Java's cache
         environment = start(effect) if leaves_something else started[effect]
         event = {"table": "network", "way": way, "at": f"{IP} {PORT} {LISTEN} {NAME}"}
         outcome = environment.invoke(event)
