@@ -157,6 +157,11 @@ def reversal(archive: Restorable) -> Reversal:
         manifest = read(archive, root)
         undone = _Undone(archive, root, manifest, _backup(archive, root))
         restored, edited = undone.changed(notes)
+        notes += [
+            f"set the handler of the function back from {one.handler.after} to {one.handler.before}"
+            for one in manifest.functions
+            if one.handler.before != one.handler.after
+        ]
         back = restored + undone.dropped(notes)
         changes += archive.restore(undone.backup, back, undone.added(notes), root)
         changes += edited

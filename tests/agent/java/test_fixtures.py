@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from runtime_api import Environment
 
 from .conftest import PACKAGES, ROOT, Java, embed, jdks
