@@ -21,15 +21,17 @@ RACED = "stopped each time, audits counted"
 SILENT = "stopped, nobody is left to write an audit"
 LOCKED = "stopped by the kernel, no audit"
 GOES = "**not stopped**"
+HELPER = "stopped, the audit names the JVM's helper"
 NATIVE = "native code, or `ctypes`"
 STATIC = "an allowed program, and a file of machine code"
 TAMPERED = f"{NATIVE}; put back when the next invocation begins, with an audit"
 # Which programs the rows are of, by heading.
-PYTHON, NODE, RUBY = "Python", "Node.js", "Ruby"
+PYTHON, NODE, RUBY, JAVA = "Python", "Node.js", "Ruby", "Java"
 CLIENTS = {
     PYTHON: "under `awslambdaric`",
     NODE: "14 and 24 under `aws-lambda-ric`",
     RUBY: "under the documented runtime loop",
+    JAVA: "under the runtime interface client",
 }
 TIMES = "it changes a time, no content"
 AUDITED = "stopped, with audits"
@@ -92,6 +94,10 @@ TABLES = (
     Table("Files", "ruby/test_ruby_files.py", "AROUND", GOES, GOES, TIMES, RUBY),
     Table("The agent itself", "ruby/test_ruby_attacks.py", "SHIM", runtime=RUBY),
     Table("The agent itself", "ruby/test_ruby_attacks.py", "MEMORY", runtime=RUBY),
+    Table("Processes", "java/rows.py", "PROCESSES", runtime=JAVA),
+    Table("Processes", "java/rows.py", "BY_HELPER", HELPER, HELPER, runtime=JAVA),
+    Table("Network and names", "java/rows.py", "NETWORK", runtime=JAVA),
+    Table("Files", "java/rows.py", "FILES", runtime=JAVA),
 )
 HEAD = """\
 # Attempts, and what became of them

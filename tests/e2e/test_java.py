@@ -28,9 +28,13 @@ def test_a_jar(defender: Run, package: Path) -> None:
     lines = dict(line.split("=", 1) for line in out.splitlines())
     assert lines["TW_HANDLER"] == "example.Hello::handleRequest"
     assert set(lines) == {"TW_POLICY", "TW_HANDLER"}
-    assert f"change the handler setting from example.Hello::handleRequest to {AGENTS}" in err.replace("\n", " ")
+    assert f"change the handler setting from example.Hello::handleRequest to {AGENTS}" in err.replace(
+        "\n", " "
+    )
     protected = package.with_name("function.protected.jar")
-    names = subprocess.run(["jar", "tf", protected], capture_output=True, text=True, check=True).stdout.split()
+    names = subprocess.run(
+        ["jar", "tf", protected], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert names[:2] == ["META-INF/", "META-INF/MANIFEST.MF"]
     assert {"com/twistlock/serverless/Twistlock.class", "twistlock/defender.json"} <= set(names)
     code, out, err = defender("verify", protected, "--tw-policy", lines["TW_POLICY"])
@@ -63,7 +67,9 @@ def test_again_and_back(defender: Run, package: Path) -> None:
     assert f"back from {AGENTS} to example.Hello::handleRequest" in err.replace("\n", " ")
 
 
-@pytest.mark.parametrize("missing", ["com/twistlock/serverless/ProtectedHandler.class", "example/Hello.class"])
+@pytest.mark.parametrize(
+    "missing", ["com/twistlock/serverless/ProtectedHandler.class", "example/Hello.class"]
+)
 def test_verify_sees_what_is_missing(missing: str, defender: Run, package: Path) -> None:
     protected = package.with_name("protected.jar")
     assert defender("embed", package, "-o", protected)[0] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 from pathlib import Path
 
@@ -41,10 +42,8 @@ def test_a_cut_class_is_refused(length: int) -> None:
 def test_a_damaged_class_is_read_or_refused(at: int, value: int) -> None:
     damaged = bytearray(HELLO)
     damaged[at] = value
-    try:
+    with contextlib.suppress(PackageError):
         parse("Hello.class", bytes(damaged))
-    except PackageError:
-        pass
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
-import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,8 +18,9 @@ from click.testing import CliRunner
 
 from defender.cli import cli
 
+from .rows import SOURCES
+
 ROOT = Path(__file__).parents[3]
-SOURCES = ROOT / "tests" / "agent" / "functions" / "java"
 PACKAGES = ROOT / "build" / "java"
 AGENTS = "com.twistlock.serverless.ProtectedHandler"
 # As Lambda starts its JVM.
@@ -75,6 +78,7 @@ class Java:
     protected: Path
     environment: Any
     home: Path
+    has_lock: bool = True
 
     def start(
         self, handler: str, policy: str | None = None, root: Path | None = None, **variables: str
@@ -85,6 +89,9 @@ class Java:
             variables["TW_POLICY"] = policy
         flags = (*FLAGS, f"-D{NATIVE}={PACKAGES / 'native'}")
         command = (str(self.home / "bin" / "java"), *flags, "-cp", f"{PACKAGES}/runtime/*", CLIENT)
+        if not self.has_lock:
+            helper = Path(__file__).parents[1] / "without_seccomp.py"
+            command = (sys.executable, str(helper), "--", *command)
         return self.environment(root or self.original, handler, command=command, variables=variables)
 
     def start_protected(
@@ -92,6 +99,10 @@ class Java:
     ) -> Any:
         """An environment of the protected package, with the settings that embedding asks for."""
         return self.start(AGENTS, policy, root or self.protected, TW_HANDLER=handler, **variables)
+
+    def without_seccomp(self) -> Java:
+        """The same on a platform that refuses the kernel lock."""
+        return replace(self, has_lock=False)
 
     def on(self, home: Path) -> Java:
         """The same with another JDK."""
@@ -119,12 +130,16 @@ def attacking(make_java: Callable[..., Java]) -> Java:
     return make_java("attacks", ["attacks.Attacks"], sorted((SOURCES / "attacks").glob("*.java")), release=17)
 
 
-@pytest.fixture(scope="session")
-def table() -> Callable[[str], list[str]]:
-    return ways
+def _network() -> ModuleType:
+    """What the other runtimes' tests of the network use."""
+    path = Path(__file__).parents[1] / "network" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("network_surroundings", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
-def ways(name: str) -> list[str]:
-    """The names in one of the attacking function's tables."""
-    text = (SOURCES / "attacks" / f"{name}.java").read_text("utf-8")
-    return re.findall(r'^        (?:WAYS|SILENT)\.put\("(\w+)"', text, re.M)
+surroundings = _network().surroundings

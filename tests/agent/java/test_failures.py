@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from .conftest import AGENTS, ROOT, SOURCES
+from .conftest import AGENTS, ROOT
+from .rows import SOURCES
 
 HANDLER = "Unpackaged::handle"
 AGENT = Path("com") / "twistlock" / "serverless"

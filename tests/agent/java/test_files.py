@@ -14,12 +14,12 @@ import pytest
 
 from defender.policy import Effect, Filesystem, Identity, Rule, encode
 
-from .conftest import ways
+from .rows import FILES, ORDINARY
 
 HANDLER = "attacks.Attacks"
 IDENTITY = Identity(function="demo", region="us-east-1", provider="aws", account=None)
 # java.io.File answers false, or null, whatever the reason.
-SILENT = {name for name in ways("FileSystem") if name.startswith("file_")}
+SILENT = {name for name in FILES if name.startswith("file_")}
 
 
 def fill(base: Path) -> None:
@@ -45,15 +45,16 @@ def state(base: Path) -> Any:
 def places(attacking: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """For each effect an environment, and the folder that its policy denies."""
     made = {}
-    for effect in ("original", "prevent", "alert"):
+    for effect in ("original", "prevent", "unlocked", "alert"):
         base = tmp_path_factory.mktemp("files") / "denied"
         base.mkdir()
         base.with_name("denied.link").symlink_to(base)
         environment = attacking.start(HANDLER)
         if effect != "original":
             environment.close()
-            section = Filesystem(Effect(effect), deny=(str(base),))
-            environment = attacking.start_protected(
+            java = attacking.without_seccomp() if effect == "unlocked" else attacking
+            section = Filesystem(Effect("prevent" if effect == "unlocked" else effect), deny=(str(base),))
+            environment = java.start_protected(
                 HANDLER, encode(IDENTITY, Rule(name="files", filesystem=section))
             )
         made[effect] = (environment, base)
@@ -62,7 +63,7 @@ def places(attacking: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         environment.close()
 
 
-@pytest.mark.parametrize("way", ways("FileSystem"))
+@pytest.mark.parametrize("way", FILES)
 def test_files(way: str, places: dict[str, Any], read_audits: Any) -> None:
     answers, states, audits = {}, {}, {}
     for effect, (environment, base) in places.items():
@@ -76,12 +77,14 @@ def test_files(way: str, places: dict[str, Any], read_audits: Any) -> None:
         }
     assert "value" in answers["original"], answers
     assert answers["original"]["value"] is not False
-    assert audits == {"original": set(), "prevent": {"prevent"}, "alert": {"alert"}}
-    if way in SILENT:
-        assert answers["prevent"] == {"value": False}
-    else:
-        assert answers["prevent"]["raised"].startswith("java."), answers
-    assert states["prevent"] == before
+    effects = {"prevent": {"prevent"}, "unlocked": {"prevent"}, "alert": {"alert"}}
+    assert audits == {"original": set(), **effects}
+    for name in ("prevent", "unlocked"):
+        if way in SILENT:
+            assert answers[name] == {"value": False}
+        else:
+            assert answers[name]["raised"].startswith("java."), answers
+        assert states[name] == before
     assert answers["alert"] == answers["original"]
     assert len(states["alert"]) == len(states["original"])
 
@@ -91,7 +94,7 @@ def test_own_files_are_readable(attacking: Any, read_audits: Any, tmp_path: Path
     section = Filesystem(Effect.PREVENT, allow=("/tmp",))
     policy = encode(IDENTITY, Rule(name="files", filesystem=section))
     with attacking.start_protected(HANDLER, policy) as environment:
-        for way in ways("Ordinary"):
+        for way in ORDINARY:
             outcome = environment.invoke({"table": "ordinary", "way": way, "at": ""})
             assert "value" in outcome.document, outcome
         assert read_audits(environment.errors()) == []

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from .conftest import SOURCES, jdks
+from .conftest import jdks
+from .rows import SOURCES
 
 ORDER = {"name": "tea", "counts": [1, 2]}
 PROXY = {"path": "/x", "httpMethod": "GET", "body": "{}", "requestContext": {"stage": "prod", "identity": {}}}

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from .conftest import SOURCES, jdks, ways
+from .conftest import jdks
+from .rows import BY_HELPER, ORDINARY, PROCESSES, SOURCES
 
 HANDLER = "attacks.Attacks"
-# The JVM's helper, brought back past all access checks, is what is judged then.
 HELPER = "jspawnhelper"
 NATIVE = {"native_system": 127 << 8, "native_execv": 13}
 
@@ -31,6 +31,9 @@ def environments(
             effect: java.start_protected(HANDLER, policy(effect), ATTACKS_LIBRARY=library)
             for effect in ("prevent", "alert")
         },
+        "unlocked": java.without_seccomp().start_protected(
+            HANDLER, policy("prevent"), ATTACKS_LIBRARY=library
+        ),
     }
     yield started
     for environment in started.values():
@@ -42,29 +45,30 @@ def attempt(environment: Any, way: str, marker: Path) -> tuple[Any, bool]:
     return outcome.document, marker.exists()
 
 
-@pytest.mark.parametrize("way", ways("Processes"))
+@pytest.mark.parametrize("way", [*PROCESSES, *BY_HELPER])
 def test_attack(way: str, environments: dict[str, Any], read_audits: Any, tmp_path: Path) -> None:
     control, works = attempt(environments["original"], way, tmp_path / "original")
     assert works, control
-    prevented, happened = attempt(environments["prevent"], way, tmp_path / "prevent")
-    assert not happened
-    if way in NATIVE:
-        assert prevented == {"value": NATIVE[way]}
-    else:
-        assert prevented["raised"] == "java.io.IOException"
-        assert way == "launch_helper" or "Permission denied" in prevented["message"], prevented
+    for name in ("prevent", "unlocked"):
+        prevented, happened = attempt(environments[name], way, tmp_path / name)
+        assert not happened
+        if way in NATIVE:
+            assert prevented == {"value": NATIVE[way]}
+        else:
+            assert prevented["raised"] == "java.io.IOException"
+            assert way in BY_HELPER or "Permission denied" in prevented["message"], prevented
     alerted, happened = attempt(environments["alert"], way, tmp_path / "alert")
     assert happened
     assert alerted == control
-    for effect in ("prevent", "alert"):
-        mine = environments[effect].request_id
-        found = [one for one in read_audits(environments[effect].errors()) if one["requestID"] == mine]
+    for name, effect in {"prevent": "prevent", "unlocked": "prevent", "alert": "alert"}.items():
+        mine = environments[name].request_id
+        found = [one for one in read_audits(environments[name].errors()) if one["requestID"] == mine]
         assert {one["effect"] for one in found} == {effect}, found
-        assert len(found) == 1 or way == "launch_helper", found
-        assert (HELPER in found[0]["processPath"]) == (way == "launch_helper"), found
+        assert len(found) == 1 or way in BY_HELPER, found
+        assert (HELPER in found[0]["processPath"]) == (way in BY_HELPER), found
 
 
-@pytest.mark.parametrize("way", ways("Ordinary"))
+@pytest.mark.parametrize("way", ORDINARY)
 def test_no_false_stop(way: str, environments: dict[str, Any], read_audits: Any) -> None:
     event = {"table": "ordinary", "way": way, "at": ""}
     expected = environments["original"].invoke(event)

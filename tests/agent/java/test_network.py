@@ -5,30 +5,19 @@ The unprotected run shows that each way works on this machine, or its row could 
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from defender.policy import Dns, Effect, Identity, Listening, Network, Outbound, Ports, Rule, encode
 
-spec = importlib.util.spec_from_file_location(
-    "java_conftest", Path(__file__).parents[1] / "java" / "conftest.py"
-)
-assert spec is not None
-assert spec.loader is not None
-java = importlib.util.module_from_spec(spec)
-sys.modules[spec.name] = java
-spec.loader.exec_module(java)
-make_java, attacking = java.make_java, java.attacking
+from .rows import NETWORK
 
 HANDLER = "attacks.Attacks"
 IDENTITY = Identity(function="demo", region="us-east-1", provider="aws", account=None)
 IP, PORT, LISTEN, NAME = "203.0.113.5", 7000, 9000, "denied.example"
-EFFECTS = (None, "prevent", "alert")
+EFFECTS = (None, "prevent", "unlocked", "alert")
 # What the innermost error is: java.net's own for what it asked of the C library, else the system's word.
 LOOKUPS = {"lookup", "lookup_all", "lookup_by_socket"}
 
@@ -48,7 +37,9 @@ def start(attacking: Any, surroundings: Any) -> Callable[[str | None], Any]:
     def run(effect: str | None) -> Any:
         if effect is None:
             return surroundings.namespace.run(lambda: attacking.start(HANDLER))
-        return surroundings.namespace.run(lambda: attacking.start_protected(HANDLER, policy(effect)))
+        java = attacking.without_seccomp() if effect == "unlocked" else attacking
+        given = policy("prevent" if effect == "unlocked" else effect)
+        return surroundings.namespace.run(lambda: java.start_protected(HANDLER, given))
 
     return run
 
@@ -85,15 +76,16 @@ def attempt(start: Any, started: dict[str | None, Any], surroundings: Any, read_
     return run
 
 
-@pytest.mark.parametrize("way", java.ways("Network"))
+@pytest.mark.parametrize("way", NETWORK)
 def test_network(way: str, attempt: Callable[..., Any]) -> None:
     control, works, _ = attempt(None, way)
     assert works, control
-    answer, arrived, found = attempt("prevent", way)
-    assert (arrived, found) == (set(), {"prevent"}), answer
-    if way in LOOKUPS:
-        assert answer["first"] == "java.net.UnknownHostException"
-    else:
-        assert "Operation not permitted" in answer["message"], answer
+    for effect in ("prevent", "unlocked"):
+        answer, arrived, found = attempt(effect, way)
+        assert (arrived, found) == (set(), {"prevent"}), answer
+        if way in LOOKUPS:
+            assert answer["first"] == "java.net.UnknownHostException"
+        else:
+            assert "Operation not permitted" in answer["message"], answer
     answer, arrived, found = attempt("alert", way)
     assert (answer, arrived, found) == (control, works, {"alert"})
