@@ -232,6 +232,7 @@ def _locate(archive: Archive, family: str, request: Request, one: DeclaredFuncti
         environment=one.environment,
         architectures=one.architectures,
         build_method=one.build_method,
+        setting=one.setting if one.wrapped_by else None,
         evidence=(f"{handler}: {one.evidence}", f"{handler}: loaded from {file}"),
     )
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from defender.archive import open_archive
 from defender.detect import detect
-from defender.errors import DetectionError, PackageError
-from defender.runtimes.java import candidates
+from defender.errors import DetectionError, PackageError, RewriteRefused
+from defender.runtimes.java import candidates, plan
 from defender.runtimes.java.classfile import PUBLIC, parse
 from defender.runtimes.java.classpath import Classpath
 from defender.runtimes.java.handlers import Target, target
@@ -119,3 +119,29 @@ def test_no_candidate() -> None:
     with open_archive(FIXTURES / "named-method" / "in") as archive, pytest.raises(DetectionError) as caught:
         detect(archive, Request())
     assert "Java" in caught.value.message or "candidates" in caught.value.message
+
+
+def test_another_products_wrapper_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "example").mkdir()
+    (tmp_path / "example" / "Hello.class").write_bytes(HELLO)
+    (tmp_path / "template.yaml").write_text(TEMPLATE)
+    with open_archive(tmp_path) as archive:
+        found, _ = detect(archive, Request())
+        assert [one.handler for one in found.functions] == ["example.Hello::handleRequest"]
+        with pytest.raises(RewriteRefused, match=r"wrapper: com\.newrelic"):
+            plan(archive, found)
+
+
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: .
+      Handler: com.newrelic.java.HandlerWrapper::handleRequest
+      Runtime: java21
+      Environment:
+        Variables:
+          NEW_RELIC_LAMBDA_HANDLER: example.Hello::handleRequest
+"""

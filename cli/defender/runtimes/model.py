@@ -42,6 +42,8 @@ class Function:
     build_method: str | None = None
     """What IaC has build the function, such as `esbuild`; None for the platform's usual way."""
     evidence: tuple[str, ...] = ()
+    setting: str | None = None
+    """The handler setting as IaC declares it, where that is another product's wrapper."""
 
     @property
     def label(self) -> str:

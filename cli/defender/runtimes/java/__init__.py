@@ -53,6 +53,7 @@ def plan(archive: Archive, found: Detection) -> Plan:
     for function in found.functions:
         _refuse_runtime(function)
         _refuse_source(function)
+        _refuse_wrapped(function)
         wanted = _target(function)
         classpath = Classpath(archive, function.task_root)
         refuse_unfit(classpath, function.handler, wanted)
@@ -115,6 +116,16 @@ def _refuse_source(function: Function) -> None:
             f"{function.label} is not built yet",
             path=function.file,
             hint="build the project, and embed the package that is deployed",
+        )
+
+
+def _refuse_wrapped(function: Function) -> None:
+    """Redirecting past another product's wrapper would switch that off; redirecting to it is proved by no test."""
+    if function.setting is not None:
+        raise RewriteRefused(
+            f"the handler setting of {function.label} is another product's wrapper: {function.setting}",
+            path=function.file,
+            hint="set the function's own handler, embed, and add the other product anew",
         )
 
 
