@@ -39,17 +39,10 @@ def jdks() -> list[Path]:
     return [own, *sorted(others - {own})]
 
 
-def compiled(release: int, sources: Sequence[Path], target: Path) -> Path:
+def compiled(release: int, sources: Sequence[Path], target: Path, *libraries: str) -> Path:
     """The classes of sources, for a version of Java."""
-    command = [
-        "javac",
-        "--release",
-        str(release),
-        "-nowarn",
-        "-XDignore.symbol.file",
-        "-cp",
-        f"{PACKAGES}/function/*",
-    ]
+    folders = ":".join(f"{PACKAGES}/{name}/*" for name in ("function", *libraries))
+    command = ["javac", "--release", str(release), "-nowarn", "-XDignore.symbol.file", "-cp", folders]
     subprocess.run([*command, "-d", str(target), *map(str, sources)], check=True)
     return target
 
