@@ -8,11 +8,9 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from runtime_api import Environment
 
 from defender.policy import (
     Dns,
@@ -25,6 +23,7 @@ from defender.policy import (
     default_policy,
     encode,
 )
+from runtime_api import Environment
 
 from .conftest import PACKAGES, Java, compiled, embed, jdks
 from .rows import SOURCES
