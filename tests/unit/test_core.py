@@ -90,9 +90,10 @@ def test_library_is_small_and_shows_the_abi_alone(machine: str, libraries: dict[
         for line in symbols.splitlines()
         if re.search(r"\b(FUNC|OBJECT)\s+(GLOBAL|WEAK)\s+DEFAULT\s+\d+\s", line)
     }
-    header = (CORE / "include" / "defender.h").read_text()
-    abi = set(re.findall(r"^TW_API [^(]*?\b(tw_\w+)\(", header, re.M))
-    assert defined == abi | {"napi_register_module_v1"}  # What Node.js looks for in a library that it loads.
+    # What a language's runtime looks for by its own name is declared where it is defined.
+    declaring = [CORE / "include" / "defender.h", *sorted((CORE / "src").glob("entry_*.[ch]"))]
+    declared = "".join(path.read_text() for path in declaring)
+    assert defined == set(re.findall(r"^TW_API [^(]*?\b(\w+)\(", declared, re.M))
 
 
 @pytest.mark.parametrize("machine", MACHINES)
