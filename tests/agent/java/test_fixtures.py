@@ -12,10 +12,10 @@ import pytest
 
 from runtime_api import Environment
 
-from .conftest import PACKAGES, ROOT, Java, embed, jdks
+from .conftest import FIXTURES, PACKAGES, Java, embed, jdks
 
-FIXTURES = ROOT / "fixtures" / "java"
 CASES = sorted(path.parent for path in FIXTURES.glob("*/case.toml"))
+COMPILED = [case for case in CASES if (case / "source").exists()]
 
 
 def facts(case: Path) -> dict[str, Any]:
@@ -41,13 +41,27 @@ def test_case(case: Path, policy: Any, tmp_path: Path) -> None:
             assert "defender" not in before.errors()
 
 
-@pytest.mark.parametrize("case", [one for one in CASES if (one / "source").exists()], ids=lambda it: it.name)
-def test_classes_are_what_the_sources_give(case: Path, tmp_path: Path) -> None:
-    libraries = ":".join(map(str, [PACKAGES / "function" / "*", *(case / "in" / "lib").glob("*.jar")]))
-    sources = sorted((case / "source").rglob("*.java"))
-    command = ["javac", "--release", "8", "-Xlint:-options", "-encoding", "utf-8", "-cp", libraries]
-    subprocess.run([*command, "-d", tmp_path, *sources], check=True)
-    made = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*.class")}
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The classes of all cases' sources, in folders of the cases' names."""
+    folder = tmp_path_factory.mktemp("compiled")
+    lines = []
+    for case in COMPILED:
+        (folder / case.name).mkdir()
+        jars = [*(PACKAGES / "function").glob("*.jar"), *(case / "in" / "lib").glob("*.jar")]
+        options = ["--release", "8", "-Xlint:-options", "-encoding", "utf-8", "-cp", ":".join(map(str, jars))]
+        sources = sorted((case / "source").rglob("*.java"))
+        lines.append("\t".join(map(str, [*options, "-d", folder / case.name, *sources])))
+    (folder / "commands").write_text("\n".join(lines), "utf-8")
+    program = Path(__file__).with_name("Compile.java")
+    subprocess.run(["java", "-XX:TieredStopAtLevel=1", program, folder / "commands"], check=True)
+    return folder
+
+
+@pytest.mark.parametrize("case", COMPILED, ids=lambda it: it.name)
+def test_classes_are_what_the_sources_give(case: Path, compiled: Path) -> None:
+    classes = compiled / case.name
+    made = {path.relative_to(classes).as_posix(): path.read_bytes() for path in classes.rglob("*.class")}
     found = {path.relative_to(case / "in").as_posix(): path.read_bytes() for path in case.rglob("*.class")}
     for jar in (case / "in" / "lib").glob("*.jar"):
         with zipfile.ZipFile(jar) as content:
