@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import partial
+from itertools import chain, count, islice
 from typing import TYPE_CHECKING
 
 from defender.edits.source import Source, captures, query, walk
@@ -119,9 +120,9 @@ def _free_name(source: Source, target: Target, taken: int) -> str:
     """A name for the original that occurs nowhere in the file."""
     stem = _ORIGINAL + target.method.rstrip("?!")
     mark = target.method[len(target.method.rstrip("?!")) :]
-    names = [f"{stem}{mark}", *(f"{stem}_{count}{mark}" for count in range(2, 1000))]
-    free = [name for name in names if not re.search(rb"\b%s(?!\w)" % re.escape(name.encode()), source.data)]
-    return free[taken]
+    names = chain([f"{stem}{mark}"], (f"{stem}_{number}{mark}" for number in count(2)))
+    free = (name for name in names if not re.search(rb"\b%s(?!\w)" % re.escape(name.encode()), source.data))
+    return next(islice(free, taken, None))
 
 
 def _named_beside(source: Source, target: Target, one: Binding, original: str) -> list[Splice]:
