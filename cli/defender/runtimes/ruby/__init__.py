@@ -13,6 +13,7 @@ from defender.runtimes.ruby import requiring, wrapping
 from defender.runtimes.ruby.bindings import bindings
 from defender.runtimes.ruby.candidates import candidates
 from defender.runtimes.ruby.handlers import Target, resolve, target
+from defender.runtimes.ruby.rebinding import refuse_rebinding_from_outside
 from defender.runtimes.ruby.source import parse, refuse
 
 __all__ = ["DEFAULT_HANDLERS", "candidates", "form", "locate", "plan", "shape", "unprotected"]
@@ -72,12 +73,14 @@ def unprotected(archive: Archive, function: Function) -> str | None:
 def _defining_file(archive: Archive, function: Function, handler: Target) -> str:
     """The file that defines the method: the handler's own, else the first one that it requires.
 
-    Raises RewriteRefused where a file that is required later would define the method anew, DetectionError
+    Raises RewriteRefused where a file that is required would define the method anew or change it, DetectionError
     where no file defines it.
     """
     own = parse(function.file, archive.read(function.file))
     found = bindings(own, handler)
     reached = _reached(archive, function, function.file)
+    for path in reached:
+        refuse_rebinding_from_outside(parse(path, archive.read(path)), handler)
     if found:
         first = min(one.node.start_byte for one in found)
         for call, path in requiring.required(archive, own, function.task_root):

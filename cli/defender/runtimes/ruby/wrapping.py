@@ -103,7 +103,17 @@ def _takes_both_keywords(source: Source, node: Node) -> bool:
         given = next((one for one in walk(node) if one.type in kinds_of), None)
     kinds = [source.bytes_of(one) for one in (statements(given) if given is not None else [])]
     is_alias = node.type == "alias" or called(source, node) == "alias_method"
-    return not is_alias and sorted(kinds) == [b"context:", b"event:"]
+    return not is_alias and sorted(kinds) == [b"context:", b"event:"] and not _takes_block(source, node)
+
+
+def _takes_block(source: Source, node: Node) -> bool:
+    """Whether the body may run a block that no parameter names."""
+    return any(
+        one.type == "yield"
+        or (one.type == "identifier" and source.bytes_of(one) in (b"block_given?", b"binding"))
+        or (one.type == "super" and node.type != "call")
+        for one in walk(node)
+    )
 
 
 def _has_own_method(source: Source) -> bool:

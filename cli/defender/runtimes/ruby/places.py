@@ -1,0 +1,104 @@
+"""What `self` is where a Ruby node stands, as far as the text shows: whose methods would be defined there.
+
+Says what the source says; whether that is the handler's is `rebinding`'s business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from defender.edits.source import Source
+from defender.runtimes.ruby.bindings import called
+from defender.runtimes.ruby.scopes import Kind, constant
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_METHODS = frozenset({"method", "singleton_method"})
+_BLOCKS = frozenset({"block", "do_block", "lambda"})
+# Calls whose block runs at once, with the `self` that is around it.
+_ITERATORS = frozenset(
+    {"each", "each_with_index", "each_with_object", "each_pair", "each_key", "each_value", "each_slice"}
+    | {"map", "flat_map", "select", "reject", "times", "upto", "loop", "tap", "then", "inject", "reduce"}
+)
+# Calls whose block's `self` is what they are called on.
+_OPENERS = frozenset({"class_eval", "class_exec", "module_eval", "module_exec"})
+_MAKERS = frozenset({"Class.new", "Module.new", "Struct.new", "Data.define"})
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The class or module that a place belongs to, by the last part of its name; "" at the top level.
+
+    `is_class` is false for what may be a module: only a module's methods can be made its own.
+    """
+
+    kind: Kind
+    name: str
+    is_class: bool = False
+
+
+def owner(source: Source, node: Node) -> Owner | None:
+    """Whose body `node` stands in; None where code runs later, or where the text does not show it."""
+    current, is_singleton = node.parent, False
+    while current is not None:
+        if current.type in _METHODS:
+            return None
+        if current.type in _BLOCKS:
+            if not _keeps_self(source, current):
+                return _opened(source, current, is_singleton)
+        elif current.type == "singleton_class":
+            value = current.child_by_field_name("value")
+            if value is None or value.type != "self":
+                return _named(constant(source, value), Kind.SINGLETON)
+            is_singleton = True
+        elif current.type in ("class", "module"):
+            name = constant(source, current.child_by_field_name("name"))
+            kind = Kind.SINGLETON if is_singleton else Kind.MODULE
+            return _named(name, kind, current.type == "class")
+        current = current.parent
+    return Owner(Kind.SINGLETON if is_singleton else Kind.MAIN, "")
+
+
+def is_run_later(node: Node) -> bool:
+    """Whether the node stands in a method, so that it takes effect only when that is called."""
+    current = node.parent
+    while current is not None:
+        if current.type in _METHODS:
+            return True
+        current = current.parent
+    return False
+
+
+def is_new_class(source: Source, node: Node | None) -> bool:
+    """Whether an expression makes a class or module and says in a block what is in it: `Struct.new(:a) do ... end`."""
+    if node is None or node.type != "call" or node.child_by_field_name("block") is None:
+        return False
+    receiver = node.child_by_field_name("receiver")
+    made = "" if receiver is None else source.bytes_of(receiver).decode("utf-8", "replace").removeprefix("::")
+    return f"{made}.{called(source, node)}" in _MAKERS
+
+
+def _named(name: tuple[str, ...] | None, kind: Kind, is_class: bool = False) -> Owner | None:
+    return None if name is None else Owner(kind, name[-1], is_class)
+
+
+def _keeps_self(source: Source, block: Node) -> bool:
+    return block.parent is not None and called(source, block.parent) in _ITERATORS
+
+
+def _opened(source: Source, block: Node, is_singleton: bool) -> Owner | None:
+    """Whose body the block of `Name.class_eval` or of `Name = Class.new` is."""
+    call = block.parent
+    if call is None or call.type != "call":
+        return None
+    if is_new_class(source, call) and call.parent is not None and call.parent.type == "assignment":
+        name = constant(source, call.parent.child_by_field_name("left"))
+        return _named(name, Kind.SINGLETON if is_singleton else Kind.MODULE)
+    receiver = call.child_by_field_name("receiver")
+    if called(source, call) not in _OPENERS or receiver is None:
+        return None
+    if called(source, receiver) == "singleton_class" and not is_singleton:
+        return _named(constant(source, receiver.child_by_field_name("receiver")), Kind.SINGLETON)
+    return _named(constant(source, receiver), Kind.SINGLETON if is_singleton else Kind.MODULE)
