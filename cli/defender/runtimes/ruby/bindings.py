@@ -6,7 +6,7 @@ It says what the source says; what is inserted is `wrapping`'s business, what ca
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from defender.edits.source import Source
@@ -29,7 +29,8 @@ class Binding:
     """One place that defines the method.
 
     `opening` is what a definition of the same method has to be put into ("" for the place itself), `prefix` what
-    stands before its `def`, `beside` whether the module's own copy needs the original as well (module_function).
+    stands before its `def`, `beside` whether the module's own copy needs the original as well (module_function),
+    `signature` the call of Sorbet's `sig` above it.
     """
 
     node: Node
@@ -37,6 +38,7 @@ class Binding:
     opening: str = ""
     prefix: str = ""
     beside: bool = False
+    signature: Node | None = None
 
 
 def bindings(source: Source, target: Target) -> list[Binding]:
@@ -115,7 +117,18 @@ def _bound(source: Source, target: Target, one: Placed, everything: list[Placed]
         or _by_constant(source, target, one, node)
     )
     if found is not None:
-        yield found
+        yield replace(found, signature=_signature(source, one.node))
+
+
+def _signature(source: Source, statement: Node) -> Node | None:
+    """The call of `sig` that stands above a definition; a bare `private` and comments may stand between."""
+    before = statement.prev_named_sibling
+    while before is not None and (
+        before.type == "comment"
+        or (before.type == "identifier" and source.bytes_of(before).decode("utf-8", "replace") in VISIBILITY)
+    ):
+        before = before.prev_named_sibling
+    return before if before is not None and called(source, before) == "sig" else None
 
 
 def _unwrapped(source: Source, node: Node) -> tuple[str, Node]:

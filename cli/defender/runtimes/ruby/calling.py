@@ -177,6 +177,8 @@ def _is_agents(source: Source, node: Node) -> bool:
     block = node.child_by_field_name("block")
     body = block.child_by_field_name("body") if block is not None else None
     inner = statements(body) if body is not None else []
+    if len(inner) == 1 and called(source, inner[0]) in VISIBILITY:
+        inner = arguments(inner[0])
     return len(inner) == 1 and is_guarded(source, inner[0])
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from defender.edits.source import Source, captures, query, walk
-from defender.runtimes.ruby.bindings import Binding, symbol
+from defender.runtimes.ruby.bindings import Binding, arguments, symbol
 from defender.runtimes.ruby.calling import Handler, troubling
 from defender.runtimes.ruby.guarding import is_guarded
 from defender.runtimes.ruby.handlers import Target
@@ -71,6 +71,9 @@ def _troubles(source: Source, target: Target, found: list[Binding]) -> Iterator[
         if why:
             yield call, why
     yield from _by_assignment(source, target, found)
+    for binding in found:
+        if binding.signature is not None:
+            yield from _by_signature(source, binding, binding.signature)
 
 
 def _by_definition(
@@ -108,6 +111,18 @@ def _by_assignment(source: Source, target: Target, found: list[Binding]) -> Iter
         name = constant(source, left)
         if name and name[-1] in target.constant and node.start_byte > first and node.start_byte not in known:
             yield node, "the constant is assigned anew"
+
+
+def _by_signature(source: Source, binding: Binding, signature: Node) -> Iterator[tuple[Node, str]]:
+    """Sorbet defines a signed method anew at its first call: only a module that is prepended stays in front."""
+    place = owner(source, binding.statement)
+    is_singletons = binding.node.type == "singleton_method" or (
+        place is not None and place.kind is Kind.SINGLETON and place.name != ""
+    )
+    if arguments(signature):
+        yield signature, "a signature (Sorbet) that is final lets nothing be put in front of the method"
+    elif not is_singletons or binding.node.type not in ("method", "singleton_method"):
+        yield signature, "a signature (Sorbet) replaces the method below it at its first call"
 
 
 def _assigned(source: Source) -> Iterator[tuple[Node, Node]]:

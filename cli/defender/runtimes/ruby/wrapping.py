@@ -1,7 +1,8 @@
 """How a Ruby handler is wrapped, and the check that a file's handler is wrapped: one module for both.
 
-One form: behind every definition of the method an `alias` of it, and a definition of the same name that calls
-`Twistlock.handler` with the alias. So it holds wherever the definition stands, and for whichever is the last.
+Behind every definition of the method stands an `alias` of it, and a definition of the same name that calls
+`Twistlock.handler` with the alias. So it holds wherever the definition stands, and for whichever is the last. Below a
+signature of Sorbet's, which defines the method anew at its first call, a module with such a definition is prepended.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ def _text(source: Source, target: Target, one: Binding, original: str) -> str:
         opening=one.opening,
         prefix=one.prefix,
         beside="yes" if one.beside else "",
+        signed="yes" if one.signature is not None else "",
         exact="yes" if _takes_both_keywords(source, one.node) and not _has_own_method(source) else "",
     )
 
