@@ -82,62 +82,76 @@ class Handler:
         )
 
 
-def troubling(source: Source, handler: Handler, call: Node, from_outside: bool = False) -> str | None:
+@dataclass(frozen=True)
+class Call:
+    """One call; a `receiver` of None stands for `self`, `place` for whose body it is in, if the text shows it."""
+
+    source: Source
+    node: Node
+    name: str
+    receiver: Node | None
+    given: tuple[Node, ...]
+    place: Owner | None
+
+    @classmethod
+    def of(cls, source: Source, node: Node) -> Call | None:
+        """The call of a method that is named; `send(:name, ...)` is one of `name`."""
+        name, given = called(source, node), arguments(node)
+        if name in _SENDERS and given:
+            name, given = symbol(source, given[0]), given[1:]
+        receiver = node.child_by_field_name("receiver")
+        if receiver is not None and receiver.type == "self":
+            receiver = None
+        place = owner(source, node)
+        return None if name is None else cls(source, node, name, receiver, tuple(given), place)
+
+    def names(self, *nodes: Node) -> set[str]:
+        """The last parts of all constants in expressions."""
+        found = [constant(self.source, inner) for node in nodes for inner in walk(node)]
+        return {name[-1] for name in found if name}
+
+    def concerns(self, handler: Handler) -> bool:
+        """Whether the methods that it changes, if it changes any, may be the handler's class's own."""
+        if self.receiver is not None:
+            is_named = bool(self.names(self.receiver) & handler.names)
+            return is_named or constant(self.source, self.receiver) is None
+        return handler.may_own(self.place) or (self.name in _OF_CLASSES and handler.is_body(self.place))
+
+    def names_class(self, handler: Handler) -> bool:
+        """Whether the text says that it is about the handler's class."""
+        if self.receiver is not None:
+            return bool(self.names(self.receiver) & handler.names)
+        return self.place is not None and self.place.kind is not Kind.MAIN
+
+
+def troubling(source: Source, handler: Handler, node: Node, from_outside: bool = False) -> str | None:
     """Why a call may make the handler another method; None where it does not.
 
     Of another file than the handler's only those count that name the class which they change.
     """
-    name, given = called(source, call), arguments(call)
-    receiver = call.child_by_field_name("receiver")
-    if name in _SENDERS and given:
-        name, given = symbol(source, given[0]), given[1:]
-    if name is None:
+    call = Call.of(source, node)
+    if call is None or (from_outside and not call.names_class(handler)):
         return None
-    place = owner(source, call)
-    if receiver is not None and receiver.type != "self":
-        is_named = _names(source, receiver) & handler.names
-        if from_outside and not is_named:
-            return None
-        is_ours = bool(is_named) or constant(source, receiver) is None
-    else:
-        if from_outside and (place is None or place.kind is Kind.MAIN):
-            return None
-        is_ours = handler.may_own(place) or (name in _OF_CLASSES and handler.is_body(place))
-    names = [symbol(source, argument) for argument in given]
-    if name in _CHANGERS and handler.target.method in names:
-        return f"{name} changes the method" if is_ours else None
-    if name in _DYNAMIC and given and not _is_literal(given[0]):
-        return _dynamic(source, handler, call, name, receiver, place, is_ours)
-    if name in ("remove_const", "const_set") and set(names[:1]) & set(handler.target.constant):
-        return f"{name} changes the constant"
-    if name == "prepend" and _is_prepended(source, handler, call, receiver, place, given):
-        return "what is prepended comes before the method"
-    if name in _EVALUATORS and not from_outside:
-        return _evaluated(source, handler, call, given)
-    return _decorated(source, handler, call, name, receiver, place, given)
+    rules = (_changes, _defines, _assigns, _prepends, _evaluates, _decorates)
+    return next(filter(None, (rule(handler, call) for rule in rules)), None)
 
 
-def _names(source: Source, node: Node) -> set[str]:
-    """The last parts of all constants in an expression."""
-    found = [constant(source, inner) for inner in walk(node)]
-    return {name[-1] for name in found if name}
+def _changes(handler: Handler, call: Call) -> str | None:
+    named = [symbol(call.source, one) for one in call.given]
+    is_changed = call.name in _CHANGERS and handler.target.method in named and call.concerns(handler)
+    return f"{call.name} changes the method" if is_changed else None
 
 
-def _dynamic(
-    source: Source,
-    handler: Handler,
-    call: Node,
-    name: str,
-    receiver: Node | None,
-    place: Owner | None,
-    is_ours: bool,
-) -> str | None:
-    if receiver is not None and receiver.type != "self":
-        # An object that is built in a method, as a rule; what the text names, or runs at once, may be the handler's.
-        is_ours = is_ours and (bool(_names(source, receiver) & handler.names) or not is_run_later(call))
-    elif place is None:
-        is_ours = not is_run_later(call)
-    return f"{name} is given a name that is not literal" if is_ours else None
+def _defines(handler: Handler, call: Call) -> str | None:
+    """Names that are computed. An object that is built in a method is none that the handler could be called on."""
+    if call.name not in _DYNAMIC or not call.given or _is_literal(call.given[0]):
+        return None
+    is_ours = call.concerns(handler)
+    if call.receiver is None and call.place is None:
+        is_ours = not is_run_later(call.node)
+    elif call.receiver is not None and is_run_later(call.node):
+        is_ours = is_ours and call.names_class(handler)
+    return f"{call.name} is given a name that is not literal" if is_ours else None
 
 
 def _is_literal(node: Node) -> bool:
@@ -146,30 +160,34 @@ def _is_literal(node: Node) -> bool:
     )
 
 
-def _is_prepended(
-    source: Source,
-    handler: Handler,
-    call: Node,
-    receiver: Node | None,
-    place: Owner | None,
-    given: list[Node],
-) -> bool:
-    """Whether modules come before the handler's class; a string has a method of this name, too."""
-    modules = [one for one in given if one.type in ("constant", "scope_resolution", "call", "identifier")]
-    if not modules or all(_is_agents(source, one) for one in modules):
-        return False
-    if receiver is None or receiver.type == "self":
-        return handler.may_own(place) and not (place is None and is_run_later(call))
-    name = constant(source, receiver)
+def _assigns(handler: Handler, call: Call) -> str | None:
+    if call.name not in ("remove_const", "const_set") or not call.given:
+        return None
+    is_ours = symbol(call.source, call.given[0]) in handler.target.constant
+    return f"{call.name} changes the constant" if is_ours else None
+
+
+def _prepends(handler: Handler, call: Call) -> str | None:
+    """Modules that come before the handler's class; a string has a method of this name, too."""
+    kinds = ("constant", "scope_resolution", "call", "identifier")
+    modules = [one for one in call.given if one.type in kinds]
+    if call.name != "prepend" or all(_is_agents(call.source, one) for one in modules):
+        return None
+    return "what is prepended comes before the method" if _is_preceded(handler, call) else None
+
+
+def _is_preceded(handler: Handler, call: Call) -> bool:
+    if call.receiver is None:
+        return handler.may_own(call.place) and not (call.place is None and is_run_later(call.node))
+    name, text = constant(call.source, call.receiver), call.source.bytes_of(call.receiver)
     if name is not None:
         return name[-1] in handler.names and (not handler.target.constant or handler.is_copied)
-    text = source.bytes_of(receiver)
-    if text.endswith((b"singleton_class", b"self.class")):
-        named = _names(source, receiver)
-        if not handler.target.constant:
-            return text.endswith(b"self.class")
-        return not named or bool(named & handler.names)
-    return not is_run_later(call)
+    if not text.endswith((b"singleton_class", b"self.class")):
+        return not is_run_later(call.node)
+    named = call.names(call.receiver)
+    if not handler.target.constant:
+        return text.endswith(b"self.class")
+    return not named or bool(named & handler.names)
 
 
 def _is_agents(source: Source, node: Node) -> bool:
@@ -182,41 +200,33 @@ def _is_agents(source: Source, node: Node) -> bool:
     return len(inner) == 1 and is_guarded(source, inner[0])
 
 
-def _evaluated(source: Source, handler: Handler, call: Node, given: list[Node]) -> str | None:
-    if not given:
+def _evaluates(handler: Handler, call: Call) -> str | None:
+    if call.name not in _EVALUATORS or not call.given:
         return None
-    if given[0].type not in ("string", "heredoc_beginning", "chained_string"):
-        is_unknown = call.child_by_field_name("block") is None and not is_run_later(call)
+    if call.given[0].type not in ("string", "heredoc_beginning", "chained_string"):
+        is_unknown = call.node.child_by_field_name("block") is None and not is_run_later(call.node)
         return "code from elsewhere is evaluated" if is_unknown else None
-    method = re.escape(handler.target.method.encode())
-    name = rb"(?:%s(?![\w?!])|#\{)" % method
+    name = rb"(?:%s(?![\w?!])|#\{)" % re.escape(handler.target.method.encode())
     defined = re.compile(
         rb"\bdef\s+(?:[\w:]+\.)?%s|\b(?:alias|alias_method|define_\w+)\b[\s(:]*%s" % (name, name)
     )
-    texts = captures(query(GRAMMAR, scm("rebinding")), source.root).get("text", [])
-    for text in texts:
+    source = call.source
+    for text in captures(query(GRAMMAR, scm("rebinding")), source.root).get("text", []):
         if text.parent is not None and defined.search(source.bytes_of(text.parent)):
             return "the method may be defined in a string that is evaluated"
     return None
 
 
-def _decorated(
-    source: Source,
-    handler: Handler,
-    call: Node,
-    name: str,
-    receiver: Node | None,
-    place: Owner | None,
-    given: list[Node],
-) -> str | None:
-    """`memoize :handler` and the like: what replaces the method by another that may call it."""
-    symbols = [symbol(source, one) for one in given if one.type == "simple_symbol"]
-    if handler.target.method not in symbols or name in _HARMLESS or is_run_later(call):
+def _decorates(handler: Handler, call: Call) -> str | None:
+    """`memoize :handler` and the like: what replaces the method by another that may call it, or not."""
+    symbols = [symbol(call.source, one) for one in call.given if one.type == "simple_symbol"]
+    is_harmless = call.name in _HARMLESS | _CHANGERS or is_run_later(call.node)
+    if handler.target.method not in symbols or is_harmless:
         return None
-    if receiver is None or receiver.type == "self":
-        is_ours = handler.is_body(place)
+    if call.receiver is None:
+        is_ours = handler.is_body(call.place)
     else:
-        named = set().union(*(_names(source, one) for one in (receiver, *given)))
-        has_self = any(one.type == "self" for one in given)
-        is_ours = bool(named & handler.names) or (has_self and handler.is_body(place))
-    return f"{name} may replace the method" if is_ours else None
+        has_self = any(one.type == "self" for one in call.given)
+        is_named = bool(call.names(call.receiver, *call.given) & handler.names)
+        is_ours = is_named or (has_self and handler.is_body(call.place))
+    return f"{call.name} may replace the method" if is_ours else None
