@@ -36,6 +36,7 @@ def _module(name: str, path: Path) -> ModuleType:
 
 
 runtime_api = _module("runtime_api", ROOT / "demo" / "runtime_api.py")
+failures = _module("failures", Path(__file__).with_name("failures.py"))
 
 
 def tw_policy(effect: str, **processes: Any) -> str:
@@ -222,7 +223,9 @@ def _version(path: str) -> str | None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give tests that take `interpreter` one run for each Python of the machine."""
+    """Tests take `interpreter`: each Python of the machine; `any_failure`: each row of failures.py."""
+    if "any_failure" in metafunc.fixturenames:
+        metafunc.parametrize("any_failure", failures.FAILURES, ids=lambda one: one.name)
     if "interpreter" in metafunc.fixturenames:
         found = list(interpreters())
         metafunc.parametrize(

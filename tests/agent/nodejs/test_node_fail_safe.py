@@ -1,32 +1,15 @@
 """Where the agent can't start, one line says why; the function answers (`open`) or refuses (`closed`).
 
-What goes wrong is the same for every runtime; test_fail_safe.py says it.
+What goes wrong is the same for every runtime; failures.py says it.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
-
-
-def _shared() -> ModuleType:
-    path = Path(__file__).parents[1] / "test_fail_safe.py"
-    spec = importlib.util.spec_from_file_location("shared_failures", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # Where dataclasses look for their module.
-    spec.loader.exec_module(module)
-    return module
-
-
-FAILURES = _shared().FAILURES
 
 
 @pytest.fixture
@@ -36,18 +19,17 @@ def task_root(node: Any, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("on_failure", ["open", "closed"])
-@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
-def test_failure(failure: Any, on_failure: str, node: Any, task_root: Path, policy: Any) -> None:
+def test_failure(any_failure: Any, on_failure: str, node: Any, task_root: Path, policy: Any) -> None:
     (task_root / "twistlock" / "_settings.js").write_text(f"exports.on_failure = '{on_failure}';\n")
-    if failure.folder:
-        failure.folder(task_root)
-    given = failure.policy(policy("prevent")) if failure.policy else policy("prevent")
+    if any_failure.folder:
+        any_failure.folder(task_root)
+    given = any_failure.policy(policy("prevent")) if any_failure.policy else policy("prevent")
     with node.start(task_root, given) as environment:
         outcomes = [environment.invoke({"event": number}) for number in range(3)]
         said = environment.errors()
     assert said.count("\n") == 1, said
     assert said.startswith("defender: NOT PROTECTED: ")
-    assert failure.word in said
+    assert any_failure.word in said
     if on_failure == "open":
         assert [one.document for one in outcomes] == [{"event": number} for number in range(3)]
         assert "the function runs unprotected" in said
@@ -56,7 +38,7 @@ def test_failure(failure: Any, on_failure: str, node: Any, task_root: Path, poli
     for outcome in outcomes:
         assert outcome.kind == "error"
         assert outcome.document["errorType"] == "NotProtectedError"
-        assert failure.word in outcome.document["errorMessage"]
+        assert any_failure.word in outcome.document["errorMessage"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import json
 import os
 import random
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -125,34 +124,6 @@ def test_same_errors(environments: dict[str, Any]) -> None:
     assert after["errorType"] == before["errorType"] == "Function<KeyError>"
     assert len(before["stackTrace"]) == 1
     assert ["twistlock.rb" in line for line in after["stackTrace"]] == [False, True, False]
-
-
-BROKEN = {
-    "no library": lambda library: library.unlink(),
-    "cut library": lambda library: library.write_bytes(library.read_bytes()[:9000]),
-    "no ELF file": lambda library: library.write_bytes(b"not a library"),
-}
-
-
-@pytest.mark.parametrize("on_failure", ["open", "closed"])
-@pytest.mark.parametrize("failure", [*BROKEN, "no policy", "policy not base64"])
-def test_failure(failure: str, on_failure: str, ruby: Any, policy: Any, tmp_path: Path) -> None:
-    root = Path(shutil.copytree(ruby.protected("ruby"), tmp_path / "root"))
-    (root / "twistlock" / "_settings.rb").write_text(
-        f"module Twistlock\n  ON_FAILURE = '{on_failure}'\nend\n"
-    )
-    for library in (root / "twistlock").glob("libdefender-linux-*"):
-        BROKEN.get(failure, lambda _: None)(library)
-    given = {"no policy": None, "policy not base64": "{"}.get(failure, policy("prevent"))
-    with ruby.start(root, given) as environment:
-        outcome = environment.invoke(1)
-        said = environment.errors()
-    assert said.startswith("defender: NOT PROTECTED: "), said
-    assert said.count("\n") == 1
-    if on_failure == "open":
-        assert outcome.document == 1
-    else:
-        assert outcome.document["errorType"] == "Function<Twistlock::NotProtectedError>"
 
 
 def test_bundler_finds_fiddle_unactivated(ruby: Any) -> None:
