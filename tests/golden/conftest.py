@@ -43,7 +43,7 @@ def _module(path: Path) -> ModuleType:
 
 
 # Facts of the cases that are built before they are loaded.
-BUILT = frozenset({"bundler", "compiler"})
+BUILT = frozenset({"bundler", "compiler", "packager"})
 interpreters = _module(Path(__file__).with_name("interpreters.py"))
 
 
@@ -149,7 +149,8 @@ def cases(family: str) -> tuple[Case, ...]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each case: all, those that embed refuses, those that it protects, and of these what is bundled.
 
-    What a bundler builds is loaded by test_bundled.py alone, and by test_compiled.py what tsc builds.
+    What a bundler builds is loaded by test_bundled.py alone, by test_compiled.py what tsc builds, and by
+    test_packaged.py what a plugin of the Serverless Framework does.
     """
     loads = metafunc.module.__name__.endswith("test_proof")
     wanted = {
@@ -158,6 +159,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "case": lambda case: "refused" not in case.facts and not (loads and BUILT & set(case.facts)),
         "bundled": lambda case: "bundler" in case.facts,
         "compiled": lambda case: "compiler" in case.facts,
+        "packaged": lambda case: "packager" in case.facts,
         "typed": lambda case: case.name.startswith("typescript-"),
     }
     # Java's are loaded by its own runtime, in tests/agent/java: nothing in their files changes.

@@ -49,7 +49,7 @@ def compile_all(node: str, configurations: list[Path]) -> list[list[str]]:
 def trace_to(case: Any, target: Path) -> Path:
     """The protected project, whose own files each tell first that they run."""
     case.copy_to(target)
-    for path in target.rglob("*.*ts"):
+    for path in (one for one in target.rglob("*.*ts") if not one.name.endswith(".d.ts")):
         data = path.read_text("utf-8")
         lines = data.split("\n")
         # Behind directives and comments, on the line of the first statement.
@@ -58,7 +58,7 @@ def trace_to(case: Any, target: Path) -> Path:
         )
         if any(line.startswith("import") for line in lines):
             at = next(i for i, line in enumerate(lines) if line.startswith("import"))
-        lines[at] = f"(globalThis as any).trace('{path.relative_to(target)}'); {lines[at]}"
+        lines[at] = f";(globalThis as any).trace('{path.relative_to(target)}'); {lines[at]}"
         path.write_text("\n".join(lines), "utf-8")
     return Path(case._apply(target, case.plan(target), {}))
 

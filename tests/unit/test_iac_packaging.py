@@ -115,6 +115,65 @@ def test_without_a_list_to_extend_such_a_plugin_is_refused(archive_of):
         edits_of(archive, "")
 
 
+COMPILED = SERVICE.replace("python3.12", "nodejs20.x") + "plugins: [serverless-plugin-typescript]\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "package:\n  include:\n    - 'twistlock/**/*'\n"),
+        (
+            "package:\n  individually: true\n",
+            "package:\n  individually: true\n  include:\n    - 'twistlock/**/*'\n",
+        ),
+        (
+            "package:\n  patterns:\n    - 'twistlock/**'\n    - '!**/*.py'\n",
+            "package:\n  patterns:\n    - 'twistlock/**'\n    - '!**/*.py'\n    - 'twistlock/**/*'\n",
+        ),
+        ("package: {exclude: ['**']}\n", "package: {exclude: ['**'], include: ['twistlock/**/*']}\n"),
+    ],
+)
+def test_the_compiling_plugin_is_told_to_take_the_bundle(archive_of, before, after):
+    archive = archive_of({"serverless.yml": COMPILED + before, "app.ts": ""})
+
+    assert edited(archive) == {"serverless.yml": (COMPILED + after).encode()}
+
+
+def test_a_service_in_json_gets_its_first_list(archive_of):
+    text = (
+        '{"service": "s", "provider": {"name": "aws", "runtime": "nodejs20.x"},\n'
+        ' "plugins": ["serverless-plugin-typescript"], "functions": {"f": {"handler": "app.handler"}}}\n'
+    )
+    archive = archive_of({"serverless.json": text, "app.ts": ""})
+
+    expected = text.replace("}}}", '}}, "package": {"include": ["twistlock/**/*"]}}')
+    assert edited(archive) == {"serverless.json": expected.encode()}
+
+
+@pytest.mark.parametrize("package", ["['twistlock/**']", "[app.json, '**']", "['twistlock/**', '!**/*.md']"])
+def test_the_compiling_plugin_that_takes_it_already_is_left_alone(archive_of, package):
+    assert (
+        edited(archive_of({"serverless.yml": f"{COMPILED}package:\n  include: {package}\n", "app.ts": ""}))
+        == {}
+    )
+
+
+def test_a_list_that_undoes_the_services_gets_another_text(archive_of):
+    own = COMPILED.replace(
+        "handler: app.handler", "handler: app.handler\n    package: {patterns: ['!**', 'app*']}"
+    )
+    text = f"{own}package:\n  individually: true\n  patterns: ['!x']\n"
+    archive = archive_of({"serverless.yml": text, "app.ts": ""})
+
+    after = text.replace("'app*']", "'app*', 'twistlock/**']").replace("['!x']", "['!x', 'twistlock/**/*']")
+    assert edited(archive) == {"serverless.yml": after.encode()}
+
+
+def test_an_empty_package_is_refused_where_a_list_is_needed(archive_of):
+    with pytest.raises(RewriteRefused, match="would leave the folder twistlock out"):
+        edits_of(archive_of({"serverless.yml": f"{COMPILED}package:\n", "app.ts": ""}), "")
+
+
 def test_crlf_and_quotes_are_followed(archive_of):
     text = (SERVICE + 'package:\n  patterns:\n    - "!**"\n    - "app.py"\nx: 1\n').replace("\n", "\r\n")
     archive = archive_of({"serverless.yml": "\ufeff" + text, "app.py": ""})

@@ -81,7 +81,7 @@ def test_any_list_or_mapping_of_a_block_document_can_be_extended(tree, style, da
     if isinstance(node, Sequence):
         splice, added = append_items(document, node, texts), tuple(map(plain_item, texts))
     else:
-        splice, added = add_list(document, node, "include", texts), (plain_list("include", texts),)
+        splice, added = add_list(document, node, ("include",), texts), (plain_list(("include",), texts),)
     after = apply_splices(before, [splice], "x.yml")
 
     proof(document, {id(node): added})(after)

@@ -34,19 +34,21 @@ def append_items(document: Document, sequence: Sequence, texts: Iterable[str]) -
     return _lines_after(document, last, _column(document, dash), [f"- {text}" for text in styled])
 
 
-def add_list(document: Document, mapping: Mapping, key: str, texts: Iterable[str]) -> Splice:
-    """The insertion of `key` with a list of texts as a mapping's last entry."""
+def add_list(document: Document, mapping: Mapping, keys: Iterable[str], texts: Iterable[str]) -> Splice:
+    """The insertion of a list of texts as a mapping's last entry; each key but the last holds the next alone."""
     styled = [_styled(document, text, ()) for text in texts]
+    names = tuple(keys)
     if mapping.flow:
-        name = json.dumps(key) if _is_json(document) else key
-        entry = f"{name}: [{', '.join(styled)}]"
+        written = [json.dumps(key) if _is_json(document) else key for key in names]
+        entry = ": {".join(written) + f": [{', '.join(styled)}]" + "}" * (len(names) - 1)
         if not mapping.entries:
             return _insertion(document, mapping.end - 1, entry)
         return _insertion(document, _end_of(document, mapping.entries[-1][1]), f", {entry}")
     column = _column(document, mapping.entries[0][0].start)
     last_key, last = mapping.entries[-1]
     is_here = id(last) not in document.shared and not (isinstance(last, Scalar) and last.is_null)
-    lines = [f"{key}:", *(f"  - {text}" for text in styled)]
+    lines = [f"{'  ' * depth}{key}:" for depth, key in enumerate(names)]
+    lines += [f"{'  ' * len(names)}- {text}" for text in styled]
     return _lines_after(document, last if is_here else last_key, column, lines)
 
 
@@ -81,9 +83,12 @@ def plain_item(text: str) -> tuple[str, str, str, bool]:
     return ("scalar", "", text, False)
 
 
-def plain_list(key: str, texts: Iterable[str]) -> tuple[Any, Any]:
-    """A new entry with a list of texts as `plain` gives it."""
-    return plain_item(key), ("sequence", "", [plain_item(text) for text in texts])
+def plain_list(keys: Iterable[str], texts: Iterable[str]) -> tuple[Any, Any]:
+    """A new entry with a list of texts as `plain` gives it; each key but the last holds the next alone."""
+    first, *rest = keys
+    if rest:
+        return plain_item(first), ("mapping", "", [plain_list(rest, texts)])
+    return plain_item(first), ("sequence", "", [plain_item(text) for text in texts])
 
 
 def _plain_with(node: Node | None, added: MappingType[int, tuple[Any, ...]]) -> Any:

@@ -22,7 +22,7 @@ from defender.iac.documents import open_service, parse_for_edit
 from defender.iac.folders import is_file
 from defender.iac.ignore_edits import ignore_edits
 from defender.iac.model import Declared, DeclaredFunction, Readable
-from defender.iac.serverless_package import PackageList, PackageRules, package_rules
+from defender.iac.serverless_package import PackageRules, package_rules
 from defender.iac.variables import Place
 from defender.plan import Edit
 
@@ -98,39 +98,39 @@ def _service_edits(
 
 def _extensions(lacking: list[_Package], path: str) -> Iterator[Edit]:
     """One edit for each file that holds lists to extend."""
-    targets: dict[int, tuple[Place, list[str]]] = {}
+    targets: dict[int, tuple[Place, tuple[str, ...], list[str]]] = {}
     for package in lacking:
         target = package.rules.to_extend()
-        place = target.place if isinstance(target, PackageList) else target
-        if place is None:
+        if target is None:
             raise _refusal(package.rules, path)
-        patterns = targets.setdefault(id(place.node), (place, []))[1]
-        if package.pattern not in patterns:
-            patterns.append(package.pattern)
-    documents = {place.document.path: place.document for place, _ in targets.values()}
+        patterns = targets.setdefault(id(target[0].node), (*target, []))[2]
+        if not any(one.startswith(package.pattern) for one in patterns):
+            # The framework keeps the first of two equal texts, which must not be the one that a later `!**` undoes.
+            patterns.append(package.pattern + "/*" * package.rules.names_all)
+    documents = {place.document.path: place.document for place, _, _ in targets.values()}
     for name, document in documents.items():
         mine = [target for target in targets.values() if target[0].document is document]
         yield Edit(
             name,
             "iac.serverless.package-pattern",
             "the packaging rules would leave the folder twistlock out",
-            tuple(_insertion(place, patterns) for place, patterns in mine),
+            tuple(_insertion(*target) for target in mine),
             proof(document, dict(_prediction(*target) for target in mine), parse_for_edit),
         )
 
 
-def _insertion(place: Place, patterns: list[str]) -> Splice:
+def _insertion(place: Place, keys: tuple[str, ...], patterns: list[str]) -> Splice:
     if isinstance(place.node, Sequence):
         return append_items(place.document, place.node, patterns)
     assert isinstance(place.node, Mapping)  # PackageRules.to_extend gives nothing else
-    return add_list(place.document, place.node, "include", patterns)
+    return add_list(place.document, place.node, keys, patterns)
 
 
-def _prediction(place: Place, patterns: list[str]) -> tuple[int, tuple[Any, ...]]:
+def _prediction(place: Place, keys: tuple[str, ...], patterns: list[str]) -> tuple[int, tuple[Any, ...]]:
     """What `_insertion` adds to the document, by the node that it is added to."""
     if isinstance(place.node, Sequence):
         return id(place.node), tuple(plain_item(pattern) for pattern in patterns)
-    return id(place.node), (plain_list("include", patterns),)
+    return id(place.node), (plain_list(keys, patterns),)
 
 
 def _refusal(rules: PackageRules, path: str) -> RewriteRefused:

@@ -22,6 +22,8 @@ from defender.iac.variables import Place, Variables
 KIND = "serverless"
 # Plugins that bundle Node.js functions.
 _BUNDLERS = re.compile(r"esbuild|webpack|bundle|optimize|ncc|rollup|parcel|vite|rspack|swc")
+# Such as 3, ^3.38.0, ~2.72, 3.x: no range that goes on.
+_BEFORE_4 = re.compile(r"\s*[\^~=v]?\s*[123](?:\.(?:\d+|[x*])){0,2}\s*")
 
 
 class Service:
@@ -57,10 +59,7 @@ class Service:
 
     def has_plugin(self, name: str) -> bool:
         """Whether the service loads a plugin of this name, in either of the forms that the list can have."""
-        place = self._child(self.root, "plugins")
-        listed = self._child(place, "modules") or place
-        items = listed.node.items if listed is not None and isinstance(listed.node, Sequence) else ()
-        return any(isinstance(item, Scalar) and item.text == name for item in items)
+        return name in self.plugins
 
     def is_packaged_alone(self, function: Place) -> bool:
         """Whether a function gets a package of its own, by the service's word or by its own."""
@@ -68,19 +67,45 @@ class Service:
         return self.individually or (place is not None and is_true(place.node))
 
     @property
+    def version(self) -> str:
+        """Which versions of the framework the service asks for; "" where it doesn't say."""
+        return self.variables.raw_text(self.root, "frameworkVersion").text or ""
+
+    @property
+    def bundles_nothing(self) -> bool:
+        """Whether the framework packages files as they are: before version 4, and without a plugin that builds."""
+        is_old = _BEFORE_4.fullmatch(self.version) is not None
+        return is_old and self.bundler is None and not any("typescript" in name for name in self.plugins)
+
+    @property
+    def asks_for_4(self) -> bool:
+        """Whether it is version 4, which bundles by itself."""
+        return self.version.lstrip("^~>=v ").startswith("4")
+
+    @property
+    def plugins(self) -> tuple[str, ...]:
+        """The names in the list of plugins; what a variable stands for is not among them."""
+        place = self._child(self.root, "plugins")
+        listed = self._child(place, "modules") or place
+        found = items(listed.node) if listed is not None else ()
+        return tuple(one.text for one in found if isinstance(one, Scalar))
+
+    @property
+    def typescript_configuration(self) -> Value:
+        """The configuration that serverless-plugin-typescript is told to take."""
+        options = self._child(self._child(self.root, "custom"), "serverlessPluginTypescript")
+        return self.variables.raw_text(options, "tsConfigFileLocation")
+
+    @property
     def bundler(self) -> str | None:
         """What bundles the service's Node.js functions: a plugin, or the framework itself since version 4."""
-        plugins = self._child(self.root, "plugins")
-        listed = self._child(plugins, "modules") or plugins
-        for item in items(listed.node) if listed is not None else ():
-            name = item.text if isinstance(item, Scalar) else ""
+        for name in self.plugins:
             if _BUNDLERS.search(name):
                 return name
-        version = self.variables.raw_text(self.root, "frameworkVersion").text or ""
         built = self._child(self._child(self.root, "build"), "esbuild")
         if built is not None and isinstance(built.node, Scalar) and not is_true(built.node):
             return None  # `esbuild: false` turns it off in version 4
-        return "esbuild" if built is not None or version.lstrip("^~>= ").startswith("4") else None
+        return "esbuild" if built is not None or self.asks_for_4 else None
 
     def functions(self) -> Iterator[DeclaredFunction]:
         """All functions that can be found in the files.

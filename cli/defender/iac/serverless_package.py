@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from defender.edits.wildcard import Pattern
 from defender.edits.yaml import Mapping, Sequence
 from defender.errors import RewriteRefused
-from defender.iac.lookup import get
+from defender.iac.lookup import entries, get
 from defender.iac.serverless import Service
 from defender.iac.variables import Place
 
@@ -23,6 +23,8 @@ _EXTENDED_GLOB = re.compile(r"[!@+?*]\(|\(.*\|")
 # Plugins that leave out every file that no list names, whatever `exclude` says.
 # https://github.com/joshuaflanagan/serverless-ruby-package
 _EXCLUDING_PLUGINS = ("serverless-ruby-package",)
+# Packages what it has compiled, and what the service's lists name: no other file.
+COMPILING_PLUGIN = "serverless-plugin-typescript"
 _MAX_BRACES = 200
 _MAX_LENGTH = 1_000
 
@@ -38,24 +40,38 @@ class PackageList:
 
 @dataclass(frozen=True, slots=True)
 class PackageRules:
-    """The lists that decide what goes into one package, the service's before the function's."""
+    """The lists that decide what goes into one package, the service's before the function's.
+
+    With `names_all` a file has to be named: without a list there is none in the package. `root` is the mapping
+    that a first list can be added to.
+    """
 
     owner: str
     line: int
     packages: tuple[Place, ...]
     lists: tuple[PackageList, ...]
+    names_all: bool = False
+    root: Place | None = None
 
     def leaves_out(self, files: Iterable[str]) -> bool:
         """Whether any of the files does not surely come into the package."""
+        if self.names_all:
+            # The plugin's globs pass over hidden files, which the agent can do without.
+            files = [file for file in files if not file.rpartition("/")[2].startswith(".")]
+            named = [text for one in self.lists if one.key != "exclude" for text in one.patterns]
+            return any(not _is_packaged(file, named, packaged=False) for file in files)
         ordered = list(self._ordered())
         return any(not _is_packaged(file, ordered) for file in files)
 
-    def to_extend(self) -> PackageList | Place | None:
-        """The list that has the last word, or the mapping that has lists of exclusions alone."""
-        including = [one for one in self.lists if one.key != "exclude" and one.place is not None]
+    def to_extend(self) -> tuple[Place, tuple[str, ...]] | None:
+        """The list that has the last word, or the mapping without one and the keys that lead to it from there."""
+        including = [one.place for one in self.lists if one.key != "exclude" and one.place is not None]
         if including:
-            return including[-1]
-        return next((one for one in self.packages if isinstance(one.node, Mapping)), None)
+            return including[-1], ()
+        holder = next((one for one in self.packages if isinstance(one.node, Mapping)), None)
+        if holder is not None:
+            return holder, ("include",)
+        return None if self.root is None else (self.root, ("package", "include"))
 
     def _ordered(self) -> Iterator[str | None]:
         """All patterns in the order of their effect, as the framework joins them: each text once."""
@@ -91,6 +107,8 @@ def package_rules(service: Service, task_root: str) -> Iterator[PackageRules]:
     own = [_list(service, service.package, key) for key in _LISTS]
     if any(service.has_plugin(name) for name in _EXCLUDING_PLUGINS):
         own[0] = PackageList("exclude", None, ("**",))
+    if service.has_plugin(COMPILING_PLUGIN):
+        yield _named(service, own)
     shared = False
     for key, place in service.function_places():
         if key.text not in wanted:
@@ -106,6 +124,15 @@ def package_rules(service: Service, task_root: str) -> Iterator[PackageRules]:
         holders = () if service.package is None else (service.package,)
         line = service.package.node.line if service.package is not None else 1
         yield PackageRules("the service", line, holders, tuple(own))
+
+
+def _named(service: Service, own: list[PackageList]) -> PackageRules:
+    """What the compiling plugin copies to where it compiles: what the service's own lists name."""
+    root = service.root
+    has_key = root is None or any(key.text == "package" for key, _ in entries(root.node))
+    holders = () if service.package is None else (service.package,)
+    line = 1 if service.package is None else service.package.node.line
+    return PackageRules(COMPILING_PLUGIN, line, holders, tuple(own), True, None if has_key else root)
 
 
 def _list(service: Service, package: Place | None, key: str) -> PackageList:
@@ -125,9 +152,8 @@ def _list(service: Service, package: Place | None, key: str) -> PackageList:
     return PackageList(key, place, tuple(text.literal for text in texts))
 
 
-def _is_packaged(file: str, ordered: list[str | None]) -> bool:
+def _is_packaged(file: str, ordered: list[str | None], *, packaged: bool = True) -> bool:
     """Whether a file surely comes into the package; an unknown pattern might leave it out again."""
-    packaged = True
     for pattern in ordered:
         if pattern is None:
             packaged = False

@@ -9,7 +9,7 @@ from defender.archive import Archive
 from defender.errors import DetectionError, RewriteRefused
 from defender.plan import Plan
 from defender.runtimes.model import Detection, Function
-from defender.runtimes.nodejs import bundling, commonjs, compiled, esm, facade, large, output, tsc
+from defender.runtimes.nodejs import bundling, commonjs, compiled, esm, facade, large, output, plugin, tsc
 from defender.runtimes.nodejs.candidates import candidates
 from defender.runtimes.nodejs.modules import Format, Module, resolve
 from defender.runtimes.nodejs.package_files import include_agent
@@ -26,10 +26,11 @@ def locate(archive: Archive, task_root: str, handler: str, runtime: str | None) 
     """The file that Node.js loads for the handler, or None when the task root has none."""
     del runtime
     module = resolve(archive, task_root, handler)
-    if module is not None:
-        return module.path
     try:
-        source = tsc.find(archive, task_root, handler)
+        source = plugin.find(archive, task_root, handler)
+        if source is None and module is not None:
+            return module.path
+        source = source or tsc.find(archive, task_root, handler)
     except RewriteRefused as error:
         # It is told when the function is edited.
         return None if error.path is None else str(error.path)
@@ -119,6 +120,17 @@ def unprotected(archive: Archive, function: Function) -> str | None:
 
 def _compiled(archive: Archive, function: Function) -> Compiled | None:
     """The source that `tsc` makes the function's file of: a file that is there already would be written anew."""
+    built = plugin.find(archive, function.task_root, function.handler)
+    if built is not None:
+        source = replace(built.emitted, path=built.source, format=Format.TYPESCRIPT)
+        other = bundling.bundler(archive, source, function)
+        if other is not None:
+            raise RewriteRefused(
+                f"the Serverless Framework compiles the handler, and {other} builds it too",
+                path=built.source,
+                hint="embed the package that is deployed",
+            )
+        return built
     module = resolve(archive, function.task_root, function.handler)
     if module is not None and bundling.bundler(archive, module, function) is not None:
         return None
@@ -126,7 +138,7 @@ def _compiled(archive: Archive, function: Function) -> Compiled | None:
 
 
 def _is_there(archive: Archive, built: Compiled) -> bool:
-    return built.emitted.path in archive.members
+    return built.in_place and built.emitted.path in archive.members
 
 
 def _module(archive: Archive, function: Function) -> Module:

@@ -18,7 +18,7 @@ from defender.edits.splice import Splice
 from defender.errors import RewriteRefused
 from defender.plan import Edit, Plan, Skipped
 from defender.resources import template
-from defender.runtimes.nodejs import bindings, values
+from defender.runtimes.nodejs import bindings, commonjs, values
 from defender.runtimes.nodejs.modules import Format, Module
 from defender.runtimes.nodejs.source import (
     TYPESCRIPT,
@@ -27,6 +27,7 @@ from defender.runtimes.nodejs.source import (
     free_name,
     parse,
     quote_of,
+    refuse_own_names,
     statements,
     text_of,
 )
@@ -134,6 +135,9 @@ def _wrap_one(source: Source, module: Module, found: bindings.Binding, agent: st
 
 def _binding(source: Source, module: Module) -> bindings.Binding:
     """What the handler's export stands for; refuses what the insertions would not hold for."""
+    exporting = (one for one in statements(source) if one.type == "export_statement")
+    if module.format is Format.COMMONJS and next(exporting, None) is None:
+        return _assigned(source, module)
     _refuse_own_module(source)
     found = bindings.binding(source, module)
     if module.format is Format.COMMONJS:
@@ -150,6 +154,13 @@ def _binding(source: Source, module: Module) -> bindings.Binding:
             source, found.node, f"{module.export!r} can't be wrapped in the source of an ES module"
         )
     return found
+
+
+def _assigned(source: Source, module: Module) -> bindings.Binding:
+    """An export by `exports.x =` or `module.exports =`, which the compiler leaves as it is."""
+    refuse_own_names(source)
+    commonjs.form(source, module)
+    return bindings.Binding(source.root)
 
 
 def _refuse_rebound(source: Source, found: bindings.Binding) -> None:

@@ -203,6 +203,11 @@ def refuse_unreachable(source: Source) -> None:
                 "the file is written as an ES module, but would be loaded as CommonJS",
                 'embed the built package, or say "type": "module" in package.json',
             )
+    refuse_own_names(source)
+
+
+def refuse_own_names(source: Source) -> None:
+    """Raise RewriteRefused for a return at the top level, and for a `require` or `module` of the file's own."""
     for node in walk(source.root, lambda node: node.type not in FUNCTIONS):
         if node.type == "return_statement":
             raise _refusal(

@@ -9,7 +9,8 @@ import posixpath
 from dataclasses import dataclass
 
 from defender.archive import Archive, Kind
-from defender.errors import RewriteRefused
+from defender.errors import DetectionError, RewriteRefused
+from defender.iac.documents import open_service
 from defender.runtimes.nodejs import scripts, tsconfig
 from defender.runtimes.nodejs.modules import Format, Module, is_type_module, split_handler
 from defender.runtimes.nodejs.tsconfig import Project
@@ -21,16 +22,20 @@ _ES = frozenset({"es2015", "es6", "es2020", "es2022", "esnext"})
 # Options with which the output is not what this module expects, or the compiler would take in the agent's files.
 _UNSUPPORTED = ("outfile", "out", "importhelpers", "composite")
 # With one of these the compiler only checks, and somebody else builds.
-_CHECKS = ("noemit", "emitdeclarationonly")
+CHECKS = ("noemit", "emitdeclarationonly")
 _SERVERLESS = ("serverless.yml", "serverless.yaml", "serverless.json", "serverless.js", "serverless.ts")
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """A source, and the module that the compiler makes of it."""
+    """A source, and the module that the compiler makes of it.
+
+    `in_place`: the output lies in the package where the module's path says.
+    """
 
     source: str
     emitted: Module
+    in_place: bool = True
 
 
 def find(archive: Archive, task_root: str, handler: str) -> Compiled | None:
@@ -47,18 +52,19 @@ def find(archive: Archive, task_root: str, handler: str) -> Compiled | None:
         return None
     project = tsconfig.read(archive, path)
     found = [one for one in _sources(archive, project, base) if project.takes(one)]
-    if not found or any(project.options.get(name) for name in _CHECKS):
+    if not found or any(project.options.get(name) for name in CHECKS):
         return None
     if len(found) > 1:
         raise _refusal(path, f"{handler} may be made of {' or '.join(found)}", "set `rootDir`")
-    _refuse_options(project, task_root)
+    refuse_options(project)
+    _refuse_folders(project, task_root)
     if not project.options.get("outdir"):
         _refuse_bundled_unasked(archive, task_root)
     emitted = base + _ENDINGS[posixpath.splitext(found[0])[1]]
-    form = _format(archive, project, found[0], emitted)
+    form = kind_of_module(archive, project, found[0], emitted)
     if form is Format.ESM and project.options.get("isolateddeclarations"):
         raise _refusal(path, "`isolatedDeclarations` refuses calls in what is exported")
-    _refuse_agents_files(project, task_root, form)
+    refuse_agents_files(project, task_root, form)
     return Compiled(found[0], Module(emitted, form, export, task_root))
 
 
@@ -94,7 +100,8 @@ def _sources(archive: Archive, project: Project, base: str) -> list[str]:
     ]
 
 
-def _refuse_options(project: Project, task_root: str) -> None:
+def refuse_options(project: Project) -> None:
+    """Raise RewriteRefused for options with which the compiler writes something else than a module for a source."""
     options, path = project.options, project.path
     for name in _UNSUPPORTED:
         if options.get(name):
@@ -104,7 +111,10 @@ def _refuse_options(project: Project, task_root: str) -> None:
     plugins = options.get("plugins")
     if isinstance(plugins, list) and any(isinstance(one, dict) and "transform" in one for one in plugins):
         raise _refusal(path, "plugins change what the compiler writes")
-    out = options.get("outdir")
+
+
+def _refuse_folders(project: Project, task_root: str) -> None:
+    path, out = project.path, project.options.get("outdir")
     if out and (task_root == out or task_root.startswith(f"{out}/")):
         raise _refusal(path, f"the build may empty the folder {out}, to which the agent belongs")
     if out == "..":
@@ -117,19 +127,29 @@ def _refuse_bundled_unasked(archive: Archive, task_root: str) -> None:
     while True:
         for name in _SERVERLESS:
             path = posixpath.join(folder, name)
-            if path in archive.members:
+            if path in archive.members and not _is_left_alone(archive, path):
                 raise _refusal(
                     path,
                     "the Serverless Framework may bundle it",
-                    "let tsc write to an `outDir` and name its output as the handler, or embed the built package",
+                    'say `frameworkVersion: "3"`, or let tsc write to an `outDir` and name its output as the handler',
                 )
         if not folder:
             return
         folder = posixpath.dirname(folder)
 
 
-def _format(archive: Archive, project: Project, source: str, emitted: str) -> Format:
-    """The kind of module that the compiler writes, which has to be the one that Node.js takes the file for."""
+def _is_left_alone(archive: Archive, path: str) -> bool:
+    """Whether a service's file says that the framework takes files as they are."""
+    if path.endswith((".js", ".ts")) or not _is_file(archive, path):
+        return False
+    try:
+        return open_service(archive, path).bundles_nothing
+    except DetectionError:
+        return False
+
+
+def kind_of_module(archive: Archive, project: Project, source: str, emitted: str) -> Format:
+    """The kind of module that the compiler writes; raises RewriteRefused where Node.js takes the file for another."""
     module = str(project.options.get("module", "")).lower()
     ending = posixpath.splitext(source)[1]
     if module in _BY_FILE:
@@ -150,8 +170,8 @@ def _format(archive: Archive, project: Project, source: str, emitted: str) -> Fo
     return Format.ESM if is_module else Format.COMMONJS
 
 
-def _refuse_agents_files(project: Project, task_root: str, form: Format) -> None:
-    """With `allowJs` the agent would be compiled too, and might move all that is written to other folders."""
+def refuse_agents_files(project: Project, task_root: str, form: Format) -> None:
+    """Raise RewriteRefused where the compiler would take in the agent, which may move all that it writes."""
     agent = posixpath.join(task_root, "twistlock")
     takes_scripts = project.options.get("allowjs", project.options.get("checkjs"))
     if takes_scripts and (form is Format.ESM or project.takes(f"{agent}/index.js")):
