@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 
 import msgspec
@@ -40,8 +41,11 @@ _SETTINGS = {
     "ruby": f"{FOLDER}/_settings.rb",
     "java": "com/twistlock/serverless/settings.properties",
 }
-# Folders of the package that have to be free for our files, or to hold a console's bundle.
-_PLACES = {"java": (FOLDER, "com/twistlock/serverless")}
+# Folders of the package that have to be free for our files, or to hold a console's bundle; by default ours alone.
+_PLACES = {("java", "built"): (FOLDER, "com/twistlock/serverless")}
+# Projects that are built before they are deployed get the agent as a package of their build tool: the module that makes
+# its files out of the bundle and its settings.
+_PACKAGED = {("java", "source"): "defender.runtimes.java.repository"}
 _NATIVE = (".so", ".node", ".dll")
 
 
@@ -66,9 +70,47 @@ class Bundle:
     hashes: Mapping[str, str]
 
     @property
+    def family(self) -> str:
+        """The runtime family that it is for."""
+        return self.description.families[0]
+
+    def names(self, form: str) -> tuple[str, ...]:
+        """The files that lie in a package of this form as they are."""
+        places = tuple(f"{place}/" for place in _places(self.family, form))
+        return tuple(raw.name for raw in self.members if raw.name.startswith(places))
+
+    @property
     def label(self) -> str:
         """Name and version, for messages and reports."""
         return f"{self.description.name} {self.description.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """The bundle that a run embeds, and what it means there that the agent can't start: `open` or `closed`."""
+
+    bundle: Bundle
+    on_failure: str
+
+    @property
+    def settings(self) -> bytes:
+        """Our own bundle's settings, in the language of its shim."""
+        family = self.bundle.family
+        name = posixpath.basename(_SETTINGS[family]).lstrip("_")
+        return template(family, f"{name}.j2", on_failure=self.on_failure).encode()
+
+
+def packaged(agent: Agent, form: str) -> Mapping[str, bytes]:
+    """The files of the agent as a build tool takes it, by their paths below a project; none for other forms."""
+    module = _PACKAGED.get((agent.bundle.family, form))
+    if module is None:
+        return {}
+    made: Mapping[str, bytes] = import_module(module).files(agent)
+    return made
+
+
+def _places(family: str, form: str) -> tuple[str, ...]:
+    return _PLACES.get((family, form), (FOLDER,))
 
 
 def builtin(family: str) -> Bundle:
@@ -86,9 +128,10 @@ def customers(path: Path, family: str) -> Bundle:
     """
     if family not in _CUSTOMERS:
         raise RewriteRefused(
-            f"a console's {family} bundle has no entry point for packages that are built already",
+            f"a console's {family} bundle can't be embedded: it has no entry point for built packages, and what it "
+            "asks of a project's build is not built yet",
             path=path,
-            hint="embed the built-in bundle, which has one",
+            hint="embed the built-in bundle",
         )
     with open_archive(path) as archive:
         if not _is_customers(archive.members, "", family):
@@ -127,19 +170,18 @@ def _is_customers(members: Iterable[str], task_root: str, family: str) -> bool:
     return family in _CUSTOMERS and _CUSTOMERS[family] <= names and DESCRIPTION not in names and native
 
 
-def install(
-    archive: Archive, bundle: Bundle, family: str, task_root: str, on_failure: str, *, replace_bundle: bool
-) -> Plan:
+def install(archive: Archive, agent: Agent, form: str, task_root: str, *, replace_bundle: bool) -> Plan:
     """The bundle's files below one task root, with the settings file that says what a failure means.
 
     Raises RewriteRefused when the folder is there and not ours to replace.
     """
-    folders = [posixpath.join(task_root, place) for place in _PLACES.get(family, (FOLDER,))]
+    bundle, family = agent.bundle, agent.bundle.family
+    folders = [posixpath.join(task_root, place) for place in _places(family, form)]
     inside = tuple(f"{folder}/" for folder in folders)
     there = [name for name in archive.members if name in folders or name.startswith(inside)]
     dropped: tuple[DropFile, ...] = ()
     if there and _is_customers(archive.members, task_root, family):
-        if _is_same(archive, bundle, task_root):
+        if _is_same(archive, bundle, form, task_root):
             return Plan(
                 skipped=(Skipped(posixpath.join(task_root, FOLDER), "bundle.add", "is there already"),)
             )
@@ -150,28 +192,35 @@ def install(
             path=there[0],
             hint="rename the folder, or take it out of the package",
         )
+    names = frozenset(bundle.names(form))
     placed = tuple(
         AddMember(
             replace(raw, name=posixpath.join(task_root, raw.name)), "bundle.add", f"part of {bundle.label}"
         )
         for raw in bundle.members
+        if raw.name in names
     )
     if not bundle.is_ours:
         return Plan(added=placed, dropped=dropped)
+    if (family, form) in _PACKAGED:
+        made = packaged(agent, form).items()
+        files = [
+            AddFile(posixpath.join(task_root, name), data, "bundle.add", f"part of {bundle.label}")
+            for name, data in made
+        ]
+        return Plan(added=(*placed, *files), dropped=dropped)
     settings = AddFile(
         posixpath.join(task_root, _SETTINGS[family]),
-        template(
-            family, f"{posixpath.basename(_SETTINGS[family]).lstrip('_')}.j2", on_failure=on_failure
-        ).encode(),
+        agent.settings,
         "bundle.settings",
-        f"what happens when the agent can't start: {on_failure}",
+        f"what happens when the agent can't start: {agent.on_failure}",
     )
     return Plan(added=(*placed, settings), dropped=dropped)
 
 
-def _is_same(archive: Archive, bundle: Bundle, task_root: str) -> bool:
+def _is_same(archive: Archive, bundle: Bundle, form: str, task_root: str) -> bool:
     """Whether the very files of the bundle lie there already."""
-    return not bundle.is_ours and not missing_or_changed(archive, bundle, task_root)
+    return not bundle.is_ours and not missing_or_changed(archive, bundle, form, task_root)
 
 
 def _replaced(archive: Archive, there: list[str], replace_bundle: bool) -> tuple[DropFile, ...]:
@@ -213,16 +262,27 @@ def refuse_incapable(
                 )
 
 
-def missing_or_changed(archive: Archive, bundle: Bundle, task_root: str) -> tuple[str, ...]:
-    """The bundle's files that a package lacks, or has with other content."""
+def missing_or_changed(archive: Archive, bundle: Bundle, form: str, task_root: str) -> tuple[str, ...]:
+    """The bundle's files that a package of this form lacks, or has with other content."""
     wrong = []
-    for name, digest in bundle.hashes.items():
+    for name in bundle.names(form):
         path = posixpath.join(task_root, name)
         if path not in archive.members:
             wrong += [] if is_dispensable(path) else [path]
-        elif sha256(archive.read(path)) != digest:
+        elif sha256(archive.read(path)) != bundle.hashes[name]:
             wrong.append(path)
+    if bundle.is_ours and (bundle.family, form) in _PACKAGED:
+        # Which of the two settings it was embedded with, the package alone tells.
+        agents = (Agent(bundle, on_failure) for on_failure in ("open", "closed"))
+        missing = [_not_there(archive, packaged(agent, form), task_root) for agent in agents]
+        fewest = min(missing, key=len)
+        wrong += fewest
     return tuple(wrong)
+
+
+def _not_there(archive: Archive, files: Mapping[str, bytes], task_root: str) -> list[str]:
+    paths = {posixpath.join(task_root, name): data for name, data in files.items()}
+    return [path for path, data in paths.items() if path not in archive.members or archive.read(path) != data]
 
 
 def is_dispensable(path: str) -> bool:

@@ -43,7 +43,7 @@ def detect(archive: Archive, request: Request) -> tuple[Detection, Declared]:
         identifier=_identifier(request, functions),
         cloud=request.provider or "aws",
         build=_build(mine),
-        form=runtime(family).form(archive),
+        form=runtime(family).form(archive, functions),
         functions=tuple(_named(functions, request)),
         evidence=tuple(dict.fromkeys(line for one in functions for line in one.evidence)),
         warnings=(*declared.warnings, *warnings),
@@ -224,9 +224,10 @@ def _locate(archive: Archive, family: str, request: Request, one: DeclaredFuncti
     return Function(
         handler=handler,
         file=file,
-        task_root=root,
+        task_root=module.home(archive, root, file),
         name=one.name,
         logical_id=one.logical_id if one.line else None,
+        source=one.source if one.line else None,
         runtime=identifier,
         region=request.region or one.region,
         environment=one.environment,
@@ -245,14 +246,14 @@ def _unnamed(archive: Archive, family: str, request: Request, declared: Declared
         file = module.locate(archive, "", handler, identifier)
         if file:
             reason = f"{handler}: the platform's default, loaded from {file}"
-            return Function(handler, file, runtime=identifier, region=request.region, evidence=(reason,))
+            return _found(archive, family, request, handler, file, reason)
     found = module.candidates(archive)
     if len(found) == 1:
         only = found[0]
         file = module.locate(archive, "", only.handler, identifier)
         if file:
             reason = f"{only.handler}: the only candidate, {only.evidence}"
-            return Function(only.handler, file, runtime=identifier, region=request.region, evidence=(reason,))
+            return _found(archive, family, request, only.handler, file, reason)
     names = ", ".join(one.handler for one in found) or "none"
     if declared.errors:
         raise declared.errors[0]
@@ -260,6 +261,18 @@ def _unnamed(archive: Archive, family: str, request: Request, declared: Declared
         f"the handler is not known; candidates: {names}",
         path=archive.source,
         hint="name it with --handler file.function",
+    )
+
+
+def _found(archive: Archive, family: str, request: Request, handler: str, file: str, reason: str) -> Function:
+    """A function that nothing declares."""
+    return Function(
+        handler,
+        file,
+        task_root=runtime(family).home(archive, "", file),
+        runtime=_exact(request.runtime),
+        region=request.region,
+        evidence=(reason,),
     )
 
 

@@ -31,10 +31,11 @@ from defender.archive import (
     relative,
     write_restored,
 )
-from defender.bundle import Bundle
+from defender.bundle import Agent, Bundle
 from defender.detect import detect
 from defender.edits.diff import unified_diff
 from defender.iac import Declared
+from defender.iac.handler_edits import with_handlers
 from defender.iac.packaging import packaging_edits
 from defender.manifest import Handler, Manifest, OtherFile, ProtectedFunction
 from defender.plan import AddFile, AddMember, DropFile, FileChange, Plan
@@ -96,10 +97,15 @@ class _Work:
         self.archive = archive
         self.options = options
         self.found, self.declared = detect(archive, options.request)
-        self.bundle = self._bundle(self.found)
+        self.agent = Agent(self._bundle(self.found), options.on_failure)
         shape = partial(runtime(self.found.family).shape, archive)
         bundles.refuse_incapable(self.bundle, self.found.family, self.found.functions, shape)
-        self.rewriting = runtime(self.found.family).plan(archive, self.found)
+        self.rewriting = with_handlers(
+            archive,
+            self.found,
+            self.declared,
+            runtime(self.found.family).plan(archive, self.found, self.agent),
+        )
         self.protections = protect(
             self.found.functions, options.request, options.choice, self.bundle, self.rewriting.settings
         )
@@ -117,12 +123,7 @@ class _Work:
         names: dict[str, list[str]] = {}
         for root in self.roots:
             bundle = bundles.install(
-                self.archive,
-                self.bundle,
-                found.family,
-                root,
-                self.options.on_failure,
-                replace_bundle=self.options.replace_bundle,
+                self.archive, self.agent, found.form, root, replace_bundle=self.options.replace_bundle
             )
             names[root] = [posixpath.relpath(new.path, root or ".") for new in bundle.added]
             names[root] += [manifests.NAME, manifests.BACKUP]
@@ -140,6 +141,11 @@ class _Work:
             modules = [portable.module(folder, self.bundle.members, policies) for folder in folders]
             plan = plan.plus(Plan(added=tuple(modules)))
         return plan.plus(Plan(added=policies))
+
+    @property
+    def bundle(self) -> Bundle:
+        """What is embedded."""
+        return self.agent.bundle
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -169,7 +175,7 @@ class _Work:
             family=self.found.family,
             functions=tuple(
                 ProtectedFunction(
-                    handler=Handler(one.function.handler, one.handler_after or one.function.handler),
+                    handler=Handler(one.function.handler, one.handler_after),
                     file=relative(one.function.file, root),
                     name=one.function.name,
                     runtime=one.function.runtime,
@@ -246,9 +252,14 @@ def _function_report(protection: Protection) -> FunctionReport:
 def _settings(protection: Protection) -> tuple[str, ...]:
     """The steps that are left to whoever deploys the function, the handler last: with it the agent takes over."""
     steps = [f"set {name} in the function's environment" for name in protection.environment]
-    if protection.handler_after is not None:
-        before = protection.function.handler
-        steps.append(f"change the handler setting from {before} to {protection.handler_after}")
+    before, setting = protection.function.handler, protection.setting
+    if setting is not None and setting.made_in:
+        places = ", ".join(setting.made_in)
+        steps.append(f"deploy the code first, or together with the handler setting, changed in {places}")
+    elif setting is not None:
+        steps.append(
+            f"after the new code is deployed, change the handler setting from {before} to {setting.after}"
+        )
     return tuple(steps)
 
 

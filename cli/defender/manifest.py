@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import msgspec
 
 from defender.archive import Change, Kind, Replace, Restorable, absolute, original_data, relative
-from defender.edits.splice import spans_after, take_out, without_spans
+from defender.edits.splice import put_back, spans_after, take_out
 from defender.errors import PackageError, RewriteRefused
 from defender.plan import FileChange
 
@@ -40,11 +40,15 @@ class ProtectedFunction(msgspec.Struct, frozen=True, omit_defaults=True):
     runtime: str | None = None
 
 
-class Insertion(msgspec.Struct, frozen=True):
-    """Bytes that were inserted, in JSON as base64, and the offset at which they stand in the result."""
+class Insertion(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Bytes that were inserted, in JSON as base64, and the offset at which they stand in the result.
+
+    `was` is what they took the place of: the value of a handler setting, else nothing.
+    """
 
     at: int
     data: bytes
+    was: bytes = b""
 
 
 class ChangedFile(msgspec.Struct, frozen=True):
@@ -96,7 +100,7 @@ def changed_file(change: FileChange, task_root: str) -> ChangedFile:
         after=sha256(change.after),
         rules=tuple(dict.fromkeys(edit.rule for edit in change.edits)),
         insertions=tuple(
-            Insertion(start, splice.data)
+            Insertion(start, splice.data, change.before[splice.start : splice.end])
             for (start, _), splice in zip(spans_after(change.splices), change.splices, strict=True)
         ),
     )
@@ -197,14 +201,15 @@ class _Undone:
             if sha256(now) == entry.after and self._agrees(path, entry, now):
                 restored.append(path)
             elif sha256(now) != entry.before:
-                edited.append(Replace(path, take_out(now, [one.data for one in entry.insertions], path)))
+                edited.append(Replace(path, _without(now, entry.insertions, path)))
                 notes.append(f"{path}: was edited since embedding; only what was inserted went")
         return restored, edited
 
     def _agrees(self, path: str, entry: ChangedFile, now: bytes) -> bool:
         """Whether backup and file differ by the recorded insertions alone: the record may be forged."""
         before = original_data(self.backup, relative(path, self.root))
-        if sha256(before) != entry.before or _without(now, entry.insertions) != before:
+        inserted = ((one.at, one.data, one.was) for one in entry.insertions)
+        if sha256(before) != entry.before or put_back(now, inserted) != before:
             raise RewriteRefused(
                 "the backup does not hold what the manifest says",
                 path=path,
@@ -262,9 +267,9 @@ def _folders_of(name: str, root: str) -> list[str]:
     return [posixpath.join(root, *parts[: count + 1]) for count in range(len(parts))]
 
 
-def _without(data: bytes, insertions: Sequence[Insertion]) -> bytes | None:
-    """`data` less the insertions at their recorded places; None when other bytes stand there."""
-    spans = [(one.at, one.at + len(one.data)) for one in insertions]
-    if any(data[start:end] != one.data for (start, end), one in zip(spans, insertions, strict=True)):
-        return None
-    return without_spans(data, spans)
+def _without(now: bytes, insertions: Sequence[Insertion], path: str) -> bytes:
+    """A file that its owner edited, less the insertions; RewriteRefused where they can't be told from its own."""
+    replaced = {one.data: one.was for one in insertions if one.was}
+    if any(replaced.get(one.data, b"") != one.was for one in insertions):
+        raise RewriteRefused("what was inserted took the place of different things", path=path)
+    return take_out(now, [one.data for one in insertions], path, replaced)

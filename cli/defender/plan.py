@@ -81,15 +81,17 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What has to change outside of the package before a function runs inside the agent.
+    """What has to change besides the package before a function runs inside the agent.
 
-    `handler` and `task_root` say which function is meant; `after` is its new handler setting.
+    `handler` and `task_root` say which function is meant; `after` is its new handler setting. `made_in` names the
+    places of the package that declare it, where the setting was changed in all of them.
     """
 
     handler: str
     task_root: str
     after: str
     environment: Mapping[str, str]
+    made_in: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,12 @@ class Protection:
     rule: Rule | None
     files: tuple[AddFile, ...] = ()
     warnings: tuple[str, ...] = ()
-    handler_after: str | None = None
+    setting: Setting | None = None
+
+    @property
+    def handler_after(self) -> str:
+        """The function's handler setting as it has to be."""
+        return self.function.handler if self.setting is None else self.setting.after
 
 
 def protect(
@@ -62,7 +67,7 @@ def protect(
     bundle: Bundle,
     settings: Iterable[Setting] = (),
 ) -> list[Protection]:
-    """The policy of each function, which is pending while one of the `settings` is its own.
+    """The policy of each function, which is pending while one of the `settings` is its own and still to be made.
 
     Raises PolicyError when no rule can be chosen, a given string is invalid, or two functions that
     share a task root need two baked policies; UsageError when a customer's bundle comes without string.
@@ -74,7 +79,7 @@ def protect(
         more = {} if setting is None else setting.environment
         with_setting = replace(function, environment={**function.environment, **more})
         protection = _protect_one(with_setting, request, choice, bundle)
-        made.append(protection if setting is None else _pending(protection, setting))
+        made.append(protection if setting is None else _with(protection, setting))
     baked: dict[str, bytes] = {}
     for file in (file for one in made for file in one.files):
         if baked.setdefault(file.path, file.data) != file.data:
@@ -86,14 +91,14 @@ def protect(
     return made
 
 
-def _pending(protection: Protection, setting: Setting) -> Protection:
-    """Until the settings are made, the function's own handler runs without the agent."""
-    is_protected = protection.status is Status.PROTECTED
+def _with(protection: Protection, setting: Setting) -> Protection:
+    """Until a setting is made, the function's own handler runs without the agent."""
+    is_pending = protection.status is Status.PROTECTED and not setting.made_in
     return replace(
         protection,
-        status=Status.PENDING if is_protected else protection.status,
+        status=Status.PENDING if is_pending else protection.status,
         environment={**protection.environment, **setting.environment},
-        handler_after=setting.after,
+        setting=setting,
     )
 
 

@@ -69,7 +69,7 @@ def verify(archive: Archive, tw_policy: str | None, customers_bundle: Path | Non
         named = [_function(one, root) for one in manifest.functions]
         functions += named
         findings += _files(archive, manifest, root)
-        findings += _bundle(archive, manifest, root, customers_bundle)
+        findings += _bundle(archive, manifest, root, named, customers_bundle)
         findings += _wrappings(archive, manifest, named)
         if customers_bundle is None:  # what a console writes, only its own bundle can read
             findings += _policies(archive, manifest.functions, root, tw_policy)
@@ -105,7 +105,11 @@ def _files(archive: Archive, manifest: Manifest, root: str) -> Iterator[Finding]
 
 
 def _bundle(
-    archive: Archive, manifest: Manifest, root: str, customers_bundle: Path | None
+    archive: Archive,
+    manifest: Manifest,
+    root: str,
+    functions: list[Function],
+    customers_bundle: Path | None,
 ) -> Iterator[Finding]:
     """The agent's files against a bundle that does not come from the package: what that says is no evidence."""
     folder = posixpath.join(root, FOLDER)
@@ -120,7 +124,8 @@ def _bundle(
         problem = f"is not {known.label}: use the version of defender that embedded it, or --bundle"
         yield Finding(folder, f"bundle {label}", problem)
         return
-    wrong = bundles.missing_or_changed(archive, known, root)
+    form = runtime(manifest.family).form(archive, functions)
+    wrong = bundles.missing_or_changed(archive, known, form, root)
     for path in wrong:
         yield Finding(path, "bundle", f"is not the file of {known.label}")
     if not wrong:

@@ -29,7 +29,7 @@ def test_modules_lie_where_the_registry_says() -> None:
 @pytest.mark.parametrize("family", REGISTRY)
 def test_each_module_offers_what_a_runtime_is_asked(family: str) -> None:
     module = runtime(family)
-    for name in ("locate", "candidates", "form", "plan", "unprotected"):
+    for name in ("locate", "candidates", "form", "home", "plan", "unprotected"):
         assert callable(getattr(module, name))
     assert all(isinstance(handler, str) for handler in module.DEFAULT_HANDLERS)
 

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from defender.archive import open_archive
+from defender.bundle import Agent, builtin
 from defender.detect import detect
 from defender.plan import AddFile, FileChange, Plan, file_changes
 from defender.policy import Identity, default_policy, encode
@@ -84,7 +85,7 @@ class Case:
             identifier = self.facts.get("runtime", self.family)
             request = Request(runtime=identifier, handlers=tuple(self.facts["handlers"]))
             found, _ = detect(archive, request)
-            plan = runtime(self.family).plan(archive, found)
+            plan = runtime(self.family).plan(archive, found, Agent(builtin(self.family), "open"))
             return plan, file_changes(archive, plan)
 
     @cached_property

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from defender.edits.splice import spans_after, without_spans
+from defender.edits.splice import put_back, spans_after
 from defender.errors import DefenderError
 from defender.manifest import changed_file
 
@@ -30,7 +30,9 @@ def test_plan_is_the_expected_one(case: Any) -> None:
 def test_only_insertions(case: Any) -> None:
     for change in case.embedded[1]:
         assert all(splice.start == splice.end and splice.data for splice in change.splices)
-        assert without_spans(change.after, spans_after(change.splices)) == change.before
+        starts = [start for start, _ in spans_after(change.splices)]
+        inserted = [(at, splice.data, b"") for at, splice in zip(starts, change.splices, strict=True)]
+        assert put_back(change.after, inserted) == change.before
         recorded = changed_file(change, "")
         assert recorded.path == change.path
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
-from defender.edits.splice import apply_splices, spans_after, without_spans
+from defender.edits.splice import apply_splices, put_back, spans_after
 from defender.errors import DefenderError, DetectionError, RewriteRefused
 from defender.runtimes.python import wrapping
 
@@ -173,7 +173,8 @@ def check(source: bytes) -> str:
         return "refused"
     splices = [splice for edit in plan.edits for splice in edit.splices]
     after = apply_splices(source, splices, "app.py")
-    assert without_spans(after, spans_after(splices)) == source
+    inserted = [(start, after[start:end], b"") for start, end in spans_after(splices)]
+    assert put_back(after, inserted) == source
     for edit in plan.edits:
         edit.prove(after)
     again = wrapping.wrap("app.py", after, "app", ["handler"])

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from defender.archive import open_archive
+from defender.bundle import Agent, builtin
 from defender.detect import detect
 from defender.errors import DetectionError, PackageError, RewriteRefused
 from defender.runtimes.java import candidates, plan
@@ -129,7 +130,7 @@ def test_another_products_wrapper_is_refused(tmp_path: Path) -> None:
         found, _ = detect(archive, Request())
         assert [one.handler for one in found.functions] == ["example.Hello::handleRequest"]
         with pytest.raises(RewriteRefused, match=r"wrapper: com\.newrelic"):
-            plan(archive, found)
+            plan(archive, found, Agent(builtin("java"), "open"))
 
 
 TEMPLATE = """

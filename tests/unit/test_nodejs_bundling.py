@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from defender.archive import open_archive
+from defender.bundle import Agent, builtin
 from defender.detect import detect
 from defender.errors import RewriteRefused
 from defender.runtimes import nodejs
 from defender.runtimes.model import Request
+
+AGENT = Agent(builtin("nodejs"), "open")
 
 SOURCE = "export const handler = async (event: unknown) => event;\n"
 MODULE = "export const handler = async (event) => event;\n"
@@ -62,7 +65,7 @@ def planned(package: Path, handler: str | None) -> str:
         wanted = Request(runtime="nodejs", handlers=() if handler is None else (handler,))
         found, _ = detect(archive, wanted)
         (function,) = found.functions
-        assert function.file in {edit.path for edit in nodejs.plan(archive, found).edits}
+        assert function.file in {edit.path for edit in nodejs.plan(archive, found, AGENT).edits}
         return nodejs.shape(archive, function)
 
 

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from defender.bundle import Agent, builtin
 from defender.detect import detect
 from defender.errors import DetectionError, PackageError, RewriteRefused, UsageError
 from defender.plan import file_changes
 from defender.runtimes import python
 from defender.runtimes.model import Request
+
+AGENT = Agent(builtin("python"), "open")
 
 Make = Callable[..., Any]
 HANDLER = "def {}(event, context):\n    return event\n"
@@ -158,7 +161,7 @@ class Editable:
 
 def protect(archive: Any, request: Request) -> tuple[Any, dict[str, bytes]]:
     found, _ = detect(archive, request)
-    changes = file_changes(Editable(archive), python.plan(archive, found))
+    changes = file_changes(Editable(archive), python.plan(archive, found, AGENT))
     return found, {**archive.files, **{change.path: change.after for change in changes}}
 
 
@@ -200,4 +203,4 @@ def test_statement_in_front_of_the_import_is_noticed(archive_of: Make) -> None:
 def test_runtimes_that_are_too_old(archive_of: Make, version: str) -> None:
     found, _ = detect(archive_of({"app.py": ""}), Request(handlers=("app.handler",), runtime=version))
     with pytest.raises(RewriteRefused, match=r"needs Python 3\.6 or newer"):
-        python.plan(archive_of({"app.py": ""}), found)
+        python.plan(archive_of({"app.py": ""}), found, AGENT)

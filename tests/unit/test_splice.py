@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from defender.edits.splice import Splice, apply_splices, in_order, spans_after, take_out, without_spans
+from defender.edits.splice import Splice, apply_splices, in_order, put_back, spans_after, take_out
 from defender.errors import RewriteRefused
 
 BYTES = st.binary(max_size=60)
@@ -37,7 +37,7 @@ def test_spans_lead_back_to_the_original(case: tuple[bytes, list[Splice]]) -> No
     assert len(after) == len(original) + sum(len(one.data) for one in splices)
     spans = spans_after(splices)
     assert [after[start:end] for start, end in spans] == [one.data for one in in_order(splices)]
-    assert without_spans(after, spans) == original
+    assert put_back(after, [(start, after[start:end], b"") for start, end in spans]) == original
 
 
 @given(replaced())
@@ -49,8 +49,20 @@ def test_replacements_stand_where_their_spans_say(case: tuple[bytes, list[Splice
         expected += original[position : one.start] + one.data
         position = one.end
     assert after == expected + original[position:]
-    for (start, end), one in zip(spans_after(splices), in_order(splices), strict=True):
+    spans = list(zip(spans_after(splices), in_order(splices), strict=True))
+    for (start, end), one in spans:
         assert after[start:end] == one.data
+    replaced = [(start, one.data, original[one.start : one.end]) for (start, _), one in spans]
+    assert put_back(after, replaced) == original
+
+
+def test_what_was_replaced_comes_back_only_where_it_stands() -> None:
+    edited_since = b"# mine\nHandler: a.A::protectedHandler\n"
+    now, was = b"a.A::protectedHandler", b"a.A::handleRequest"
+    assert put_back(edited_since, [(0, now, was)]) is None
+    assert take_out(edited_since, [now], "t.yaml", {now: was}) == b"# mine\nHandler: a.A::handleRequest\n"
+    with pytest.raises(RewriteRefused):
+        take_out(edited_since + edited_since, [now], "t.yaml", {now: was})
 
 
 @given(edited())

@@ -24,6 +24,7 @@ from defender.archive.model import (
     Restorable,
     Target,
 )
+from defender.archive.new_zip import new_zip
 from defender.archive.output import check_target
 from defender.archive.pieces import FileBytes, MemoryBytes
 from defender.archive.platform import platform_warnings
@@ -44,6 +45,7 @@ __all__ = [
     "Restorable",
     "Target",
     "absolute",
+    "new_zip",
     "open_archive",
     "open_member",
     "original_data",

@@ -6,7 +6,7 @@ Knows nothing of any syntax; what is inserted where is decided by the callers.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -60,22 +60,30 @@ def spans_after(splices: Iterable[Splice]) -> tuple[tuple[int, int], ...]:
     return tuple(spans)
 
 
-def without_spans(data: bytes, spans: Iterable[tuple[int, int]]) -> bytes:
-    """`data` less the bytes of `spans`, which are ordered and do not overlap."""
-    parts = []
+def put_back(data: bytes, replaced: Iterable[tuple[int, bytes, bytes]]) -> bytes | None:
+    """`data` with what was replaced in its places: offsets in order, what stands there now, what stood there.
+
+    None where other bytes stand there.
+    """
+    parts: list[bytes] = []
     position = 0
-    for start, end in spans:
-        parts.append(data[position:start])
-        position = end
+    for at, now, was in replaced:
+        if at < position or data[at : at + len(now)] != now:
+            return None
+        parts += (data[position:at], was)
+        position = at + len(now)
     parts.append(data[position:])
     return b"".join(parts)
 
 
-def take_out(data: bytes, insertions: Sequence[bytes], path: str) -> bytes:
+def take_out(
+    data: bytes, insertions: Sequence[bytes], path: str, replaced: Mapping[bytes, bytes] | None = None
+) -> bytes:
     """`data`, edited by its owner since, less exactly the recorded insertions.
 
     Each has to stand in the file as often as it was inserted, neither more nor less: only then is it
-    certain which bytes are ours. Raises RewriteRefused otherwise.
+    certain which bytes are ours. `replaced` has, for those that took the place of something, what that was.
+    Raises RewriteRefused otherwise.
     """
     spans: list[tuple[int, int]] = []
     # The longest first: what stands inside of one that was found is a part of it.
@@ -92,7 +100,10 @@ def take_out(data: bytes, insertions: Sequence[bytes], path: str) -> bytes:
     spans.sort()
     if any(left[1] > right[0] for left, right in pairwise(spans)):
         raise RewriteRefused("what was inserted can't be told apart any more", path=path)
-    return without_spans(data, spans)
+    was = replaced or {}
+    restored = put_back(data, [(at, data[at:end], was.get(data[at:end], b"")) for at, end in spans])
+    assert restored is not None  # the spans are in order, and apart
+    return restored
 
 
 def _is_within(span: tuple[int, int], spans: Iterable[tuple[int, int]]) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from defender.edits.yaml import Document, Mapping, Node, Scalar
 from defender.errors import DetectionError
+from defender.iac.built import built_from
 from defender.iac.folders import Tree, resolve_path
 from defender.iac.handlers import Setting, Settled, evidence, settle
 from defender.iac.intrinsics import Parameters, resolve
@@ -172,6 +173,9 @@ class _Reader:
         shown = f"{origin} {value.text}"
         if path is None:
             return _Code(evidence=f"{shown} lies outside of the input")
+        project = built_from(self.tree, path)
+        if project is not None:
+            return _Code(task_root=project, evidence=f"{shown}, built from {project or 'the input'}")
         if self.tree.has_file(path) and path.lower().endswith(_ARCHIVES):
             return _Code(artifact=path, evidence=shown)
         if not self.tree.has_folder(path):

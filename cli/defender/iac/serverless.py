@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 from defender.edits.yaml import Document, Scalar, Sequence
 from defender.errors import DetectionError
+from defender.iac.built import built_from
 from defender.iac.folders import Tree, resolve_path
 from defender.iac.handlers import Setting, Settled, evidence, settle
 from defender.iac.lookup import Value, entries, get, is_true, items
@@ -205,9 +206,7 @@ class Service:
         if artifact.reason is not None:
             return None, None, f"package.artifact can't be told: {artifact.reason}"
         if artifact.text is not None:
-            path = resolve_path(self.folder, artifact.text)
-            found = path if path is not None and self.tree.has_file(path) else None
-            return None, found, f"package.artifact {artifact.text}"
+            return self._artifact(artifact.text)
         module = self.variables.raw_text(place, "module")
         if module.text is None or not self.is_packaged_alone(place):
             return self.folder, None, "the folder of the service"
@@ -218,6 +217,15 @@ class Service:
         if handler.startswith(f"{module.text.rstrip('/')}/"):
             return self.folder, None, "the folder of the service, from which the handler's path goes"
         return root, None, f"module {module.text}"
+
+    def _artifact(self, text: str) -> tuple[str | None, str | None, str]:
+        """The project that makes the archive which is deployed, else that archive itself."""
+        path = resolve_path(self.folder, text)
+        project = None if path is None else built_from(self.tree, path)
+        if project is not None:
+            return project, None, f"package.artifact {text}, built from {project or 'the input'}"
+        found = path if path is not None and self.tree.has_file(path) else None
+        return None, found, f"package.artifact {text}"
 
     def _has_layers(self, place: Place) -> bool:
         return any(

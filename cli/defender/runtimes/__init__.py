@@ -6,12 +6,16 @@ and `fixtures/`; a contract test compares the four lists.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from defender.archive import Archive
 from defender.plan import Plan
 from defender.runtimes.model import Candidate, Detection, Function
+
+if TYPE_CHECKING:
+    from defender.bundle import Agent
 
 REGISTRY = {
     "python": "defender.runtimes.python",
@@ -42,15 +46,19 @@ class Runtime(Protocol):
         """The file that the platform loads for the handler, or None when the root has none."""
         ...
 
+    def home(self, archive: Archive, task_root: str, file: str) -> str:
+        """The folder that the function's package is made of: its task root, or the project that its file belongs to."""
+        ...
+
     def candidates(self, archive: Archive) -> tuple[Candidate, ...]:
         """Functions in the source that look like handlers."""
         ...
 
-    def form(self, archive: Archive) -> str:
+    def form(self, archive: Archive, functions: Sequence[Function]) -> str:
         """`source` or `built`."""
         ...
 
-    def plan(self, archive: Archive, found: Detection) -> Plan:
+    def plan(self, archive: Archive, found: Detection, agent: Agent) -> Plan:
         """The edits that make every function's handler run inside the agent."""
         ...
 

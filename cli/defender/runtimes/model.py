@@ -35,6 +35,8 @@ class Function:
     task_root: str = ""
     name: str | None = None
     logical_id: str | None = None
+    source: str | None = None
+    """The file that declares it, None for one that is known by its handler alone."""
     runtime: str | None = None
     region: str | None = None
     environment: Mapping[str, str | None] = field(default_factory=dict)

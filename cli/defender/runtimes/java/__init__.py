@@ -1,32 +1,25 @@
-"""Java on AWS Lambda: built packages, whose handlers run inside the agent through its redirecting class.
-
-No class of the package is changed. The handler setting names the agent's class, `TW_HANDLER` the function's own
-handler; until both are set, the function runs as before.
-"""
+"""Java on AWS Lambda: how the handlers of built packages, and of projects that are built, run inside the agent."""
 
 from __future__ import annotations
 
-import posixpath
 import re
+from collections.abc import Sequence
 
-from defender.archive import Archive, Kind
+from defender.archive import Archive
+from defender.bundle import Agent
 from defender.errors import DetectionError, RewriteRefused
-from defender.plan import Plan, Setting
+from defender.plan import Plan
+from defender.runtimes.java import built
 from defender.runtimes.java.candidates import candidates
-from defender.runtimes.java.classpath import ENDING, Classpath
-from defender.runtimes.java.handlers import Target, refuse_unfit, target
+from defender.runtimes.java.classpath import Classpath
+from defender.runtimes.java.handlers import Target, target
+from defender.runtimes.java.projects import is_source, projects_of, sources
 from defender.runtimes.model import Detection, Function
 
-__all__ = ["DEFAULT_HANDLERS", "candidates", "form", "locate", "plan", "shape", "unprotected"]
+__all__ = ["DEFAULT_HANDLERS", "candidates", "form", "home", "locate", "plan", "shape", "unprotected"]
 
 DEFAULT_HANDLERS = ("example.Hello::handleRequest",)
-REDIRECTING = "com.twistlock.serverless.ProtectedHandler"
-VARIABLE = "TW_HANDLER"
-_AGENT = "com/twistlock/"
 _OLDEST = 8
-_SOURCES = (".java", ".kt", ".scala", ".groovy")
-# What a project is built from: none of them belongs into a package that Lambda runs.
-_PROJECT = ("pom.xml", "build.gradle", "build.gradle.kts")
 
 
 def locate(archive: Archive, task_root: str, handler: str, runtime: str | None) -> str | None:
@@ -38,28 +31,29 @@ def locate(archive: Archive, task_root: str, handler: str, runtime: str | None) 
     return Classpath(archive, task_root).place(wanted.name) or _source(archive, task_root, wanted)
 
 
-def form(archive: Archive) -> str:
-    """`source` where there is something to build from, else `built`."""
-    names = {posixpath.basename(name) for name in archive.members if name.count("/") < 2}
-    return "source" if names & set(_PROJECT) else "built"
+def home(archive: Archive, task_root: str, file: str) -> str:
+    """The folder of the project that a source is built in; the task root of a package that is built already."""
+    return projects_of(archive, file)[0].folder if is_source(file) else task_root
 
 
-def plan(archive: Archive, found: Detection) -> Plan:
-    """The settings that put the agent in front of every function's handler.
+def form(archive: Archive, functions: Sequence[Function]) -> str:
+    """`source` where a handler has to be compiled first, else `built`."""
+    del archive
+    return "source" if any(is_source(function.file) for function in functions) else "built"
+
+
+def plan(archive: Archive, found: Detection, agent: Agent) -> Plan:
+    """What puts the agent in front of every function's handler.
 
     Raises RewriteRefused for what is not built yet, DetectionError where Lambda could not call the handler.
     """
+    del agent
     result = Plan()
     for function in found.functions:
         _refuse_runtime(function)
         _refuse_source(function)
         _refuse_wrapped(function)
-        wanted = _target(function)
-        classpath = Classpath(archive, function.task_root)
-        refuse_unfit(classpath, function.handler, wanted)
-        _refuse_other_agent(classpath)
-        setting = Setting(function.handler, function.task_root, REDIRECTING, {VARIABLE: function.handler})
-        result = result.plus(Plan(settings=(setting,)))
+        result = result.plus(built.redirect(archive, function, _target(function)))
     return result
 
 
@@ -71,15 +65,7 @@ def shape(archive: Archive, function: Function) -> str:
 
 def unprotected(archive: Archive, function: Function) -> str | None:
     """What a package lacks for its function to run inside the agent, once its settings are made; None when nothing."""
-    if function.handler != REDIRECTING:
-        return f"the handler is {function.handler}, not {REDIRECTING}"
-    classpath = Classpath(archive, function.task_root)
-    agent = REDIRECTING.replace(".", "/")
-    if classpath.place(agent) != posixpath.join(function.task_root, agent + ENDING):
-        return f"the package has no class {REDIRECTING}"
-    if function.file not in archive.members:
-        return f"{function.file}: the function's own handler is missing"
-    return None
+    return built.lacking(archive, function)
 
 
 def _target(function: Function) -> Target:
@@ -95,23 +81,14 @@ def _target(function: Function) -> Target:
 def _source(archive: Archive, task_root: str, wanted: Target) -> str | None:
     """A source file that could hold the class; of several the first."""
     stem = wanted.name.partition("$")[0]
-    names = (stem, stem.removesuffix("Kt"))
-    prefix = posixpath.join(task_root, "")
+    names = tuple(f"/{name}." for name in (stem, stem.removesuffix("Kt")))
     return next(
-        (
-            path
-            for path, member in archive.members.items()
-            if path.endswith(_SOURCES)
-            and path.startswith(prefix)
-            and member.kind is Kind.FILE
-            and f"/{posixpath.splitext(path)[0]}".endswith(tuple(f"/{name}" for name in names))
-        ),
-        None,
+        (path for path in sources(archive, task_root) if any(name in f"/{path}" for name in names)), None
     )
 
 
 def _refuse_source(function: Function) -> None:
-    if function.file.endswith(_SOURCES):
+    if is_source(function.file):
         raise RewriteRefused(
             f"{function.label} is not built yet",
             path=function.file,
@@ -127,17 +104,6 @@ def _refuse_wrapped(function: Function) -> None:
             path=function.file,
             hint="set the function's own handler, embed, and add the other product anew",
         )
-
-
-def _refuse_other_agent(classpath: Classpath) -> None:
-    """The task root comes first, so a jar can't hide our classes; it would only be confusing to have two."""
-    for path, jar in classpath.jars.items():
-        if any(name.startswith(_AGENT) for name in jar.members):
-            raise RewriteRefused(
-                "a jar of the package holds another agent's classes",
-                path=path,
-                hint="take the dependency com.twistlock.serverless out, and build again",
-            )
 
 
 def _refuse_runtime(function: Function) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from defender.archive import Archive
+from defender.bundle import Agent
 from defender.errors import DetectionError, RewriteRefused
 from defender.plan import Plan
 from defender.runtimes.model import Detection, Function
@@ -16,7 +18,7 @@ from defender.runtimes.nodejs.package_files import include_agent
 from defender.runtimes.nodejs.source import JAVASCRIPT, TSX, TYPESCRIPT
 from defender.runtimes.nodejs.tsc import Compiled
 
-__all__ = ["DEFAULT_HANDLERS", "candidates", "form", "locate", "plan", "shape", "unprotected"]
+__all__ = ["DEFAULT_HANDLERS", "candidates", "form", "home", "locate", "plan", "shape", "unprotected"]
 
 DEFAULT_HANDLERS = ("index.handler",)
 _OLDEST = 14
@@ -37,14 +39,21 @@ def locate(archive: Archive, task_root: str, handler: str, runtime: str | None) 
     return None if source is None else source.source
 
 
-def form(archive: Archive) -> str:
+def home(archive: Archive, task_root: str, file: str) -> str:
+    """Always the task root: what is edited is what is deployed."""
+    del archive, file
+    return task_root
+
+
+def form(archive: Archive, functions: Sequence[Function]) -> str:
     """Always `source`: what is edited is the text that is deployed."""
-    del archive
+    del archive, functions
     return "source"
 
 
-def plan(archive: Archive, found: Detection) -> Plan:
+def plan(archive: Archive, found: Detection, agent: Agent) -> Plan:
     """Wrap every function's handler, the agent being loaded first in its file."""
+    del agent  # its files are all the same here
     files: dict[str, dict[str, Module]] = {}
     sources: dict[str, dict[str, Module]] = {}
     for function in found.functions:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence
 
 from defender.archive import Archive
+from defender.bundle import Agent
 from defender.errors import DetectionError, RewriteRefused
 from defender.plan import DropFile, Plan
 from defender.runtimes.model import Detection, Function
@@ -15,7 +17,7 @@ from defender.runtimes.python.candidates import candidates
 from defender.runtimes.python.modules import Module, compiled_beside, resolve
 from defender.runtimes.python.source import parse
 
-__all__ = ["DEFAULT_HANDLERS", "candidates", "form", "locate", "plan", "shape", "unprotected"]
+__all__ = ["DEFAULT_HANDLERS", "candidates", "form", "home", "locate", "plan", "shape", "unprotected"]
 
 DEFAULT_HANDLERS = ("lambda_function.lambda_handler",)
 _OLDEST = (3, 6)
@@ -27,14 +29,21 @@ def locate(archive: Archive, task_root: str, handler: str, runtime: str | None) 
     return None if module is None else module.path
 
 
-def form(archive: Archive) -> str:
+def home(archive: Archive, task_root: str, file: str) -> str:
+    """Always the task root: what is edited is what is deployed."""
+    del archive, file
+    return task_root
+
+
+def form(archive: Archive, functions: Sequence[Function]) -> str:
     """Always `source`: Python is deployed as it is written."""
-    del archive
+    del archive, functions
     return "source"
 
 
-def plan(archive: Archive, found: Detection) -> Plan:
+def plan(archive: Archive, found: Detection, agent: Agent) -> Plan:
     """Wrap every function's handler, and import the agent first in each package above it."""
+    del agent  # its files are all the same here
     modules: dict[str, tuple[Module, list[str]]] = {}
     for function in found.functions:
         _refuse_runtime(function)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence
 
 from defender.archive import Archive
+from defender.bundle import Agent
 from defender.errors import DetectionError, RewriteRefused
 from defender.plan import Plan
 from defender.runtimes.model import Detection, Function
@@ -16,7 +18,7 @@ from defender.runtimes.ruby.handlers import Target, resolve, target
 from defender.runtimes.ruby.rebinding import refuse_rebinding_from_outside
 from defender.runtimes.ruby.source import parse, refuse
 
-__all__ = ["DEFAULT_HANDLERS", "candidates", "form", "locate", "plan", "shape", "unprotected"]
+__all__ = ["DEFAULT_HANDLERS", "candidates", "form", "home", "locate", "plan", "shape", "unprotected"]
 
 DEFAULT_HANDLERS = ("lambda_function.lambda_handler",)
 _OLDEST = (2, 7)
@@ -29,14 +31,21 @@ def locate(archive: Archive, task_root: str, handler: str, runtime: str | None) 
     return resolve(archive, task_root, handler)
 
 
-def form(archive: Archive) -> str:
+def home(archive: Archive, task_root: str, file: str) -> str:
+    """Always the task root: what is edited is what is deployed."""
+    del archive, file
+    return task_root
+
+
+def form(archive: Archive, functions: Sequence[Function]) -> str:
     """Always `source`: Ruby is deployed as it is written."""
-    del archive
+    del archive, functions
     return "source"
 
 
-def plan(archive: Archive, found: Detection) -> Plan:
+def plan(archive: Archive, found: Detection, agent: Agent) -> Plan:
     """Require the agent first in every handler's file, and wrap the method where it is defined."""
+    del agent  # its files are all the same here
     result = Plan()
     wanted: dict[str, list[Target]] = {}
     for function in found.functions:
