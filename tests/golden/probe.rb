@@ -24,8 +24,12 @@ class LambdaHandler
 
   attr_reader :file
 
+  # Resolving the constant may load a file (autoload); the client does it in each call.
+  def target
+    @constant ? Kernel.const_get(@constant) : self
+  end
+
   def call(event)
-    target = @constant ? Kernel.const_get(@constant) : self
     target.__send__(@method, event: event, context: CONTEXT)
   end
 end
@@ -114,6 +118,7 @@ def run(job)
       job['handlers'].each do |setting|
         handlers[setting] = LambdaHandler.new(setting)
         require handlers[setting].file
+        handlers[setting].target
       end
     end
   rescue StandardError, ScriptError => e

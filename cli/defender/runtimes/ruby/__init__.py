@@ -14,7 +14,7 @@ from defender.runtimes.model import Detection, Function
 from defender.runtimes.ruby import requiring, wrapping
 from defender.runtimes.ruby.bindings import bindings
 from defender.runtimes.ruby.candidates import candidates
-from defender.runtimes.ruby.handlers import Target, resolve, target
+from defender.runtimes.ruby.handlers import Target, is_file, resolve, target
 from defender.runtimes.ruby.rebinding import refuse_rebinding_from_outside
 from defender.runtimes.ruby.source import parse, refuse
 
@@ -22,7 +22,7 @@ __all__ = ["DEFAULT_HANDLERS", "candidates", "form", "home", "locate", "plan", "
 
 DEFAULT_HANDLERS = ("lambda_function.lambda_handler",)
 _OLDEST = (2, 7)
-_MOST_FILES = 200
+_MOST_FILES = 1000
 
 
 def locate(archive: Archive, task_root: str, handler: str, runtime: str | None) -> str | None:
@@ -98,7 +98,8 @@ def _defining_file(archive: Archive, function: Function, handler: Target) -> str
                 if bindings(parse(other, archive.read(other)), handler):
                     raise refuse(own, call, f"{other}, which is loaded later, defines {handler.label!r} anew")
         return function.file
-    defining = [path for path in reached if bindings(parse(path, archive.read(path)), handler)]
+    possible = [*reached, *_named_by_constant(archive, function, handler, reached)]
+    defining = [path for path in possible if bindings(parse(path, archive.read(path)), handler)]
     if not defining:
         raise wrapping.missing(own, handler)
     if len(defining) > 1:
@@ -108,6 +109,20 @@ def _defining_file(archive: Archive, function: Function, handler: Target) -> str
             hint="define it in the handler's own file",
         )
     return defining[0]
+
+
+def _named_by_constant(
+    archive: Archive, function: Function, handler: Target, reached: list[str]
+) -> list[str]:
+    """Where a loader that goes by a constant's name (Zeitwerk) finds the handler's: `Shop::Line` in shop/line.rb."""
+    words = [
+        re.sub(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", one).lower()
+        for one in handler.constant
+    ]
+    sources = [parse(path, archive.read(path)) for path in (function.file, *reached)]
+    folders = [folder for source in sources for folder in requiring.trees(source, function.task_root)]
+    found = [posixpath.normpath(posixpath.join(folder, *words) + ".rb") for folder in folders if words]
+    return [path for path in dict.fromkeys(found) if path not in reached and is_file(archive, path)]
 
 
 def _reached(archive: Archive, function: Function, path: str) -> list[str]:

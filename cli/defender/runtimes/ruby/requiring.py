@@ -1,11 +1,12 @@
 """The agent's `require_relative` in a Ruby file: where it has to stand, and whether it is there.
 
-Also which of the package's own files a file requires, as far as their names are literal. Knows nothing of handlers.
+Also which of the package's own files a file loads, as far as it names them. Knows nothing of handlers.
 """
 
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from defender.plan import Edit, Plan, Skipped
 from defender.resources import template
 from defender.runtimes.ruby.bindings import arguments, called, symbol
 from defender.runtimes.ruby.handlers import is_file
+from defender.runtimes.ruby.paths import name_of
 from defender.runtimes.ruby.rebinding import refuse_own_names
 from defender.runtimes.ruby.source import GRAMMAR, parse, preamble_end, scm, statements
 
@@ -59,19 +61,55 @@ def require_first(path: str, data: bytes, task_root: str) -> Plan:
 
 
 def required(archive: Archive, source: Source, task_root: str) -> Iterator[tuple[Node, str]]:
-    """The package's files that the file names in `require_relative`, `require`, `load` or `autoload`."""
-    for call in captures(query(GRAMMAR, scm("requiring")), source.root).get("call", []):
+    """The package's files that the file loads, or may load, as far as it names them.
+
+    That is by `require_relative`, `require`, `load` and `autoload`, and by a pattern in `Dir[...]`.
+    """
+    found = captures(query(GRAMMAR, scm("requiring")), source.root)
+    folders = [task_root, *_folders(source, found, task_root)]
+    for call in found.get("call", []):
         given = arguments(call)
-        name = symbol(source, given[-1]) if given else None
+        name = name_of(source, given[-1]) if given else None
         if name is None:
             continue
         is_relative = called(source, call) == "require_relative"
-        base = posixpath.dirname(source.path) if is_relative else task_root
-        wanted = posixpath.normpath(posixpath.join(base, name))
-        for path in (wanted, f"{wanted}.rb"):
-            if path.endswith(".rb") and is_file(archive, path):
+        for folder in [posixpath.dirname(source.path)] if is_relative else folders:
+            path = name.under(folder)
+            path = path if path.endswith(".rb") else f"{path}.rb"
+            if is_file(archive, path):
                 yield call, path
-                break
+    for node in found.get("pattern", []):
+        pattern = name_of(source, node)
+        if pattern is not None:
+            yield from ((node, path) for path in _matching(archive, pattern.under(task_root)))
+
+
+def trees(source: Source, task_root: str) -> list[str]:
+    """The folders in which a loader finds the file of a constant by its name."""
+    found = captures(query(GRAMMAR, scm("requiring")), source.root).get("tree", [])
+    names = [name_of(source, node) for node in found]
+    return [name.under(task_root) for name in names if name is not None]
+
+
+def _folders(source: Source, found: dict[str, list[Node]], task_root: str) -> list[str]:
+    """What the file adds to the folders that `require` searches."""
+    nodes = [
+        *found.get("folder", []),
+        *(one for given in found.get("folders", []) for one in statements(given)),
+    ]
+    names = [name_of(source, node) for node in nodes]
+    return [name.under(task_root) for name in names if name is not None]
+
+
+def _matching(archive: Archive, pattern: str) -> list[str]:
+    """The package's Ruby files that a pattern of `Dir[...]` may mean; `**/` is any number of folders, or none."""
+    parts = [re.escape(part) for part in re.split(r"\*\*/|\*|\?|\{.*?\}|\[.*?\]", pattern)]
+    marks = re.findall(r"\*\*/|\*|\?|\{.*?\}|\[.*?\]", pattern)
+    meant = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+    text = parts[0] + "".join(
+        meant.get(mark, ".*") + part for mark, part in zip(marks, parts[1:], strict=True)
+    )
+    return [path for path in archive.members if path.endswith(".rb") and re.fullmatch(text, path)]
 
 
 def _is_first(source: Source, task_root: str) -> bool:
