@@ -71,7 +71,9 @@ def proof(document: Document, added: Mapping[int, Sequence[New]]) -> Callable[[b
         found = parse(after, document.path)
         is_same = found.prolog == document.prolog and found.codec == document.codec
         if not is_same or not _is_extended(document.root, found.root, added):
-            raise RewriteRefused("the file can't be extended without changing what else it says", path=document.path)
+            raise RewriteRefused(
+                "the file can't be extended without changing what else it says", path=document.path
+            )
 
     return prove
 
