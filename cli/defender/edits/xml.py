@@ -169,7 +169,9 @@ class _Reader:
         return RewriteRefused(message, path=self.path, line=self._parser.CurrentLineNumber)
 
     def _declaration(self, version: str, encoding: str | None, standalone: int) -> None:
-        del version, standalone
+        del standalone
+        if version != "1.0":
+            raise self._refused(f"the file is XML {version}, not 1.0")
         self.encoding = encoding
 
     def _doctype(self, *_: object) -> None:
