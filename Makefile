@@ -56,6 +56,7 @@ system:
 	@tests/node-clients
 	@tests/node-packages
 	@tests/java-packages
+	@tests/maven-packages
 
 # A Debian Python may come without ensurepip: then its own pip fills the environment from outside.
 $(VENV)/.pip:

@@ -149,6 +149,7 @@ LEFT_OUT = {
     "Micronaut": plugin("micronaut-maven-plugin", group="io.micronaut.maven") + shade(),
     "ProGuard": shade() + plugin("proguard-maven-plugin", group="com.github.wvengen"),
     "native code": plugin("native-maven-plugin", group="org.graalvm.buildtools") + shade(),
+    "unpacked": plugin("maven-dependency-plugin", goal="unpack-dependencies"),
     "nothing packs": plugin("maven-compiler-plugin", goal="compile"),
     "repositories forbidden": shade()
     + plugin("maven-enforcer-plugin", "<rules><requireNoRepositories/></rules>", goal="enforce"),
@@ -268,6 +269,7 @@ def test_parent_packs(tree: Callable[..., Tree]) -> None:
     for wrong in (
         {"pom.xml": top(f"<plugins>{own}<inherited>false</inherited></plugin></plugins>")},
         {"pom.xml": top(f"<plugins>{own}</plugin></plugins>").replace(">top<", ">other<")},
+        {"pom.xml": top(f"<plugins>{own}</plugin></plugins>").replace("<version>1<", "<version>2<")},
         {"f/pom.xml": module(above="<relativePath/>")},
         {"f/pom.xml": module(above="<relativePath>../other</relativePath>")},
     ):
@@ -428,6 +430,7 @@ MIRROR = "<settings><mirrors><mirror><id>m</id><mirrorOf>{}</mirrorOf></mirror><
         ({"Dockerfile": "FROM x\nCOPY pom.xml .\nRUN mvn dependency:go-offline\n"}, "Dockerfile"),
         ({"Dockerfile": "FROM x\nCOPY . .\nRUN mvn package\n"}, None),
         ({"Dockerfile": "COPY pom.xml twistlock ./\n"}, None),
+        ({"pom.xml": pom(shade(), plugin("apache-rat-plugin", group="org.apache.rat"))}, "pom.xml"),
         ({"pom.xml": pom(shade(), more=PARENT.format("org.x", "company", ""))}, "pom.xml"),
         ({"pom.xml": pom(shade(), more=PARENT.format("org.springframework.boot", "p", ""))}, None),
     ],

@@ -1,4 +1,4 @@
-"""maven-dependency-plugin: whether copy-dependencies or unpack-dependencies brings the agent, and what analyses ask."""
+"""maven-dependency-plugin: whether copy-dependencies brings the agent, and what its analyses ask."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from defender.runtimes.java.maven import agent
 from defender.runtimes.java.maven.pom import Configuration, Lineage
 
 NAME = "org.apache.maven.plugins:maven-dependency-plugin"
-_COPYING = ("copy-dependencies", "unpack-dependencies")
+_COPYING = ("copy-dependencies",)
+_ALL_OF_THEM = (*_COPYING, "unpack-dependencies")
 _ANALYSES = ("analyze", "analyze-only", "analyze-report")
 _SCOPES = ("", "runtime", "compile", "test")
 _HARMLESS_SCOPES = ("", "provided", "system")
@@ -20,18 +21,19 @@ _HINT = "change it, or build the project and embed the package that is deployed"
 def copies(lineage: Lineage, *, by_command: bool = False) -> bool:
     """Whether an execution copies the project's dependencies, the agent among them; or whether a command would.
 
-    One that lists what it takes does not count: it may be for something else than the package. Raises
-    RewriteRefused, with the line, for one that leaves the agent out by its name or its kind.
+    One that lists what it takes does not count: it may be for something else than the package. Nor does
+    unpacking, which no test proves. Raises RewriteRefused, with the line, for one that leaves the agent out by
+    its name or its kind.
     """
     found = [one for one in lineage.configurations(NAME) if one.phase != "none"]
     shared = [one for one in found if one.execution is None]
-    runs = [one for one in found if set(one.goals) & set(_COPYING)]
+    runs = [one for one in found if set(one.goals) & set(_ALL_OF_THEM)]
     if by_command:
         # An execution of this name is what a goal on the command line is configured by.
         shared += [one for one in found if one.execution == "default-cli"]
     for one in (*shared, *runs):
         _refuse_excluding(lineage, one)
-    takes = by_command or any(_takes(lineage, one) for one in runs)
+    takes = by_command or any(_takes(lineage, one) for one in runs if set(one.goals) & set(_COPYING))
     is_off = any(_values(lineage, one, "skip") == ["true"] for one in found)
     return takes and all(_takes(lineage, one) for one in shared) and not is_off
 

@@ -217,6 +217,9 @@ def _parent_file(archive: Archive, pom: Pom) -> str | None:
     if path not in archive.members or archive.members[path].kind is not Kind.FILE:
         return None
     above = _read(archive, path).root
-    wanted = (parent.value("groupId"), parent.value("artifactId"))
-    found = (above.value("groupId") or above.value("parent", "groupId"), above.value("artifactId"))
-    return path if wanted == found else None
+    for name in ("groupId", "artifactId", "version"):
+        wanted, found = parent.value(name), above.value(name) or above.value("parent", name)
+        # Versions may be properties, which Maven fills in first.
+        if wanted != found and not (name == "version" and "${" in f"{wanted}{found}"):
+            return None
+    return path

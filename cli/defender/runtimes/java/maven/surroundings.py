@@ -18,6 +18,8 @@ _IMAGE = re.compile(r"(?:.*/)?(?:[\w.-]*\.)?(?:Dockerfile|Containerfile)(?:\.[\w
 _COPIES_POM = re.compile(r"^\s*(?:COPY|ADD)\s[^\n]*\bpom\.xml", re.IGNORECASE | re.MULTILINE)
 _OFFLINE = re.compile(r"(?:^|\s)(?:-[a-zA-Z]*o|--offline)(?:\s|$)")
 _OFFLINE_FILES = "aether.offline.protocols"
+# They look at each file of the project, and fail the build for one without a header.
+_HEADERS = ("apache-rat-plugin", "license-maven-plugin")
 _HINT = "change it, or build the project and embed the package that is deployed"
 _LARGEST = 1 << 20
 
@@ -37,6 +39,9 @@ def warnings(archive: Archive, lineage: Lineage) -> Iterator[str]:
             yield from _offline(path, archive.read(path).decode("utf-8", "replace"))
         elif _IMAGE.fullmatch(path) and _copies_pom_alone(archive.read(path).decode("utf-8", "replace")):
             yield f"{path}: copies pom.xml by itself; the folder twistlock has to be copied with it"
+    for name, pom, _, _ in lineage.plugins():
+        if name.partition(":")[2] in _HEADERS:
+            yield f"{pom.path}: {name} may ask for a licence header in the agent's files; exclude the folder twistlock"
     if lineage.outside is not None and not lineage.outside.startswith("org.springframework.boot:"):
         yield (
             f"{lineage.poms[-1].path}: the parent {lineage.outside} is not in the package; "
