@@ -14,21 +14,11 @@ from defender.errors import RewriteRefused
 from defender.plan import Plan, file_changes
 from defender.runtimes.java import maven
 from defender.runtimes.java.maven import agent
+from defender.runtimes.java.projects import Project
 
 HEAD = (
     "<modelVersion>4.0.0</modelVersion>\n<groupId>g</groupId><artifactId>a</artifactId><version>1</version>\n"
 )
-
-
-@dataclass(frozen=True)
-class Project:
-    """What the editor is told of a project."""
-
-    folder: str = ""
-
-    @property
-    def build_file(self) -> str:
-        return f"{self.folder}/pom.xml" if self.folder else "pom.xml"
 
 
 @dataclass(frozen=True)
@@ -56,7 +46,7 @@ def tree(tmp_path: Path) -> Callable[..., Tree]:
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
-        return Tree(tmp_path, Project(folder))
+        return Tree(tmp_path, Project(folder, "maven", f"{folder}/pom.xml" if folder else "pom.xml"))
 
     return make
 

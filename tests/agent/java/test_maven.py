@@ -7,7 +7,7 @@ projects that lack one of the insertions: those fail.
 
 from __future__ import annotations
 
-import hashlib
+import io
 import os
 import shutil
 import subprocess
@@ -22,35 +22,28 @@ from typing import Any
 import pytest
 
 from defender.archive import open_archive
+from defender.bundle import Agent, builtin
 from defender.edits.splice import apply_splices
 from defender.plan import FileChange, Plan, file_changes
-from defender.resources import bundle_path
-from defender.runtimes.java import maven
+from defender.runtimes.java import maven, repository
+from defender.runtimes.java.projects import Project
 from runtime_api import Environment
 
-from .conftest import AGENTS, FIXTURES, ROOT, Java, jdks
+from .conftest import AGENTS, ROOT, Java, jdks
 
 MAVEN = ROOT / "build" / "maven"
 PLACE = "com/twistlock/serverless"
-SETTINGS = f"{PLACE}/settings.properties"
 # In front of what the class says itself, as embedding writes it.
 START = b"\n    static {\n        com.twistlock.serverless.Twistlock.start();\n    }\n"
 
 
 @dataclass(frozen=True)
-class Project:
-    """A case's project, as the build file's editor is told of it."""
-
-    folder: str
-
-    @property
-    def build_file(self) -> str:
-        return os.path.join(self.folder, "pom.xml")
-
-
-@dataclass(frozen=True)
 class Case:
-    """One folder of fixtures with a project that Maven builds."""
+    """A project that Maven builds: as its author wrote it in `in`, the files that are edited in `out`.
+
+    build.toml says which package comes out of the build, `others` that could be deployed as well, the function's module
+    (`folder`), whether `sam build` makes the package (`by_sam`), and an event with its answer.
+    """
 
     folder: Path
 
@@ -65,7 +58,8 @@ class Case:
 
     @property
     def project(self) -> Project:
-        return Project(self.facts.get("folder", ""))
+        folder = self.facts.get("folder", "")
+        return Project(folder, "maven", os.path.join(folder, "pom.xml"))
 
     def changes(self, version: str) -> tuple[FileChange, ...]:
         """The edited files."""
@@ -74,14 +68,17 @@ class Case:
             edits = maven.edits(archive, self.project, version, by_sam=by_sam)
             return file_changes(archive, Plan(edits=edits))
 
-    def protect_to(self, target: Path, version: str) -> Path:
-        """The edited project in a new folder, its handler's class naming the agent's, with the agent's repository."""
+    def protect_to(self, target: Path) -> Path:
+        """The edited project in a new folder, with the agent's repository, its handler's class naming the agent's."""
         shutil.copytree(self.folder / "in", target)
-        for change in self.changes(version):
+        for change in self.changes(VERSION):
             (target / change.path).write_bytes(change.after)
         for source in target.rglob("Hello.java"):
             source.write_bytes(source.read_bytes().replace(b" {\n", b" {" + START, 1))
-        repository(target / self.project.folder / "twistlock", version)
+        for name, data in repository.files(AGENT).items():
+            path = target / self.project.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
         return target
 
     @property
@@ -90,35 +87,16 @@ class Case:
         return [self.facts["package"], *self.facts.get("others", [])]
 
 
-CASES = [Case(path.parent) for path in sorted(FIXTURES.glob("maven-*/build.toml"))]
+CASES = [
+    Case(path.parent) for path in sorted((Path(__file__).parent / "projects").glob("maven-*/build.toml"))
+]
+AGENT = Agent(builtin("java"), "open")
+VERSION = repository.version(AGENT)
 
 
-def contents() -> dict[str, bytes]:
-    """The files of the agent's jar."""
-    with open_archive(bundle_path("java")) as bundle:
-        own = {name: bundle.read(name) for name in bundle.members if name.startswith(f"{PLACE}/")}
-    return own | {SETTINGS: b"on_failure=open\n"}
-
-
-def repository(folder: Path, version: str) -> None:
-    """The agent as a local repository, with the checksums that strict builds ask for."""
-    place = folder / "com/twistlock/serverless/defender" / version
-    place.mkdir(parents=True)
-    jar, pom = place / f"defender-{version}.jar", place / f"defender-{version}.pom"
-    with zipfile.ZipFile(jar, "w", zipfile.ZIP_DEFLATED) as packed:
-        for name, data in contents().items():
-            packed.writestr(name, data)
-    pom.write_text(
-        "<project><modelVersion>4.0.0</modelVersion><groupId>com.twistlock.serverless</groupId>"
-        f"<artifactId>defender</artifactId><version>{version}</version></project>"
-    )
-    for path in (jar, pom):
-        Path(f"{path}.sha1").write_text(hashlib.sha1(path.read_bytes()).hexdigest())
-
-
-def mutants(case: Case, version: str) -> Iterator[tuple[str, str, bytes]]:
+def mutants(case: Case) -> Iterator[tuple[str, str, bytes]]:
     """An edited file without one of its edits: the edit's rule, the file, what it holds then."""
-    for change in case.changes(version):
+    for change in case.changes(VERSION):
         for edit in change.edits:
             rest = [one for one in change.splices if one not in edit.splices]
             yield edit.rule.rpartition(".")[2], change.path, apply_splices(change.before, rest, change.path)
@@ -137,12 +115,10 @@ MUTANTS = [(name, rule) for name, rules in MUTATED.items() for rule in sorted(ru
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with all projects built, those that lack an insertion beside the whole ones."""
-    # Maven keeps what it has had of a version: another agent needs another one.
-    digest = hashlib.sha256(b"".join(contents().values())).hexdigest()[:8]
     folder = tmp_path_factory.mktemp("maven")
     for case in CASES:
-        case.protect_to(folder / case.name, f"1.0-{digest}")
-        for rule, path, content in mutants(case, f"1.0-{digest}"):
+        case.protect_to(folder / case.name)
+        for rule, path, content in mutants(case):
             if rule in MUTATED.get(case.name, ()):
                 mutant = folder / f"{case.name}-{rule}"
                 shutil.copytree(folder / case.name, mutant)
@@ -208,19 +184,22 @@ def test_build(case: Case, built: Path, policy: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda it: it.name)
 def test_agent_is_whole(case: Case, built: Path, tmp_path: Path) -> None:
     """All of its files are in each package, in its jar or beside the function's classes."""
+    jar = next(data for name, data in repository.files(AGENT).items() if name.endswith(".jar"))
+    with zipfile.ZipFile(io.BytesIO(jar)) as packed:
+        expected = {name: packed.read(name) for name in packed.namelist() if name.startswith(PLACE)}
     for index, package in enumerate(case.packages):
         root = unpacked(built / case.name, package, tmp_path / str(index))
-        jars = list(root.glob("lib/*defender-1.0-*.jar"))
+        jars = list(root.glob(f"lib/*defender-{VERSION}.jar"))
         if jars:
             with zipfile.ZipFile(jars[0]) as packed:
-                found = {name: packed.read(name) for name in packed.namelist()}
+                found = {name: packed.read(name) for name in packed.namelist() if name.startswith(PLACE)}
         else:
             found = {
                 path.relative_to(root).as_posix(): path.read_bytes()
                 for path in (root / PLACE).glob("*")
                 if path.is_file()
             }
-        assert found == contents()
+        assert found == expected
 
 
 @pytest.mark.parametrize(("name", "rule"), MUTANTS)

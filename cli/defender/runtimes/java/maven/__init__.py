@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from typing import Protocol
 
 from defender.archive import Archive
 from defender.edits.xml import Element
@@ -18,8 +17,9 @@ from defender.plan import Edit
 from defender.runtimes.java.maven import agent, assembly, copying, shade, surroundings
 from defender.runtimes.java.maven.additions import Addition, as_edits
 from defender.runtimes.java.maven.pom import Lineage, lineage
+from defender.runtimes.java.projects import Project
 
-__all__ = ["Project", "edits", "warnings"]
+__all__ = ["edits", "warnings"]
 
 _MODULE = "src/main/java/module-info.java"
 _HINT = "build the project and embed the package that is deployed"
@@ -33,20 +33,6 @@ _FOREIGN = {
     "maven-bundle-plugin": "an OSGi bundle lists the packages that it holds",
 }
 _SPRING = "org.springframework.boot:spring-boot-maven-plugin"
-
-
-class Project(Protocol):
-    """What has to be known of a project: its folder, and its pom.xml."""
-
-    @property
-    def folder(self) -> str:
-        """The folder, "" for the archive itself."""
-        ...
-
-    @property
-    def build_file(self) -> str:
-        """The path of its pom.xml."""
-        ...
 
 
 def edits(

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-from defender.bundle import builtin
+from defender.bundle import Agent, builtin
 from defender.edits.wildcard import Pattern
 from defender.edits.xml_insert import New
+from defender.runtimes.java import repository as agents_repository
 
-GROUP = "com.twistlock.serverless"
-NAME = "defender"
+GROUP = agents_repository.GROUP
+NAME = agents_repository.ARTIFACT
 REPOSITORY = "twistlock-internal"
 KEY = f"{GROUP}:{NAME}"
-_FOLDER = "com/"
-_SETTINGS = "com/twistlock/serverless/settings.properties"
+_CLASSES = "com/"
 
 
 @cache
 def members() -> tuple[str, ...]:
-    """The files of the agent's jar."""
-    inside = [one.name for one in builtin("java").members if one.name.startswith(_FOLDER)]
-    return (*inside, _SETTINGS)
+    """The files of the agent's jar, its manifest left out."""
+    content = agents_repository.members(Agent(builtin("java"), "open"))
+    return tuple(one.name for one in content if one.name.startswith(_CLASSES))
 
 
 def repository(url: str) -> New:
