@@ -42,6 +42,29 @@ public final class Twistlock {
         }
     }
 
+    /** One request begins, for a handler of any other shape: it calls {@link Invocation#end} when it is done with it. */
+    public static Invocation begin(Context context) {
+        return new Invocation(AGENT.begin(context));
+    }
+
+    /** A request that a handler is at work on. */
+    public static final class Invocation {
+        private final String token;
+        private boolean isOver;
+
+        private Invocation(String token) {
+            this.token = token;
+        }
+
+        /** The handler is done with it. */
+        public void end() {
+            if (!isOver) {
+                isOver = true;
+                AGENT.end(token);
+            }
+        }
+    }
+
     /** Runs a handler of streams for one request. */
     public static void Handler(RequestStreamHandler handler, InputStream input, OutputStream output, Context context)
             throws IOException {
