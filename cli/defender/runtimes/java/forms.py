@@ -156,7 +156,7 @@ def _plain(names: Names, found: Method) -> Form:
         name=f"protected{capital}",
         prefix=f"{_warnings(found)}public {is_static}",
         returns=joined(list(found.returns)),
-        parameters=tuple(f"{_type(one)} {name}" for one, name in zip(before, named, strict=True)),
+        parameters=tuple(f"{_as_array(one)} {name}" for one, name in zip(before, named, strict=True)),
         context=_type(context) if context else CONTEXT,
         throws=_throws(found),
         names=(*named, "context") if context else named,
@@ -176,6 +176,11 @@ def _context(original: Method | None) -> str:
 
 def _type(parameter: Parameter) -> str:
     return joined(list(parameter.type))
+
+
+def _as_array(parameter: Parameter) -> str:
+    """Its type where it is not the last one any more: `...` is an array then."""
+    return _type(parameter).replace("...", "[]")
 
 
 def _throws(original: Method | None) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from defender.errors import DetectionError
 from defender.runtimes.java.hierarchy import Hierarchy
 from defender.runtimes.java.names import CONTEXT, INPUT, OUTPUT, Names, TypeVariable
-from defender.runtimes.java.syntax import Unproven
+from defender.runtimes.java.syntax import Unproven, text
 from defender.runtimes.java.units import Declaration, Method, Parameter
 
 # Every object has methods of these names.
@@ -49,7 +49,7 @@ def _components(record: Declaration) -> set[str]:
     given = record.node.child_by_field_name("parameters")
     source = record.unit.source
     names = [one.child_by_field_name("name") for one in given.named_children] if given is not None else []
-    return {source.bytes_of(one).decode("utf-8", "surrogateescape") for one in names if one is not None}
+    return {text(source, one) for one in names if one is not None}
 
 
 def _missing(own: Declaration, name: str) -> Exception:

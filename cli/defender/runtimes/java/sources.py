@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Protocol
 
 from defender.archive import Archive, Kind
-from defender.runtimes.java.syntax import Unproven
+from defender.runtimes.java.syntax import Unproven, spelled
 from defender.runtimes.java.units import Declaration, Unit
 
 BUILD_FILES = ("pom.xml", "build.gradle", "build.gradle.kts")
@@ -107,9 +107,7 @@ class Sources:
         return _only(name, [one for one in self._declaring(stem) if one.canonical == name])
 
     def _declaring(self, simple: str) -> Iterator[Declaration]:
-        words = rb"\b(?:class|record|interface|enum)\s+" + re.escape(
-            simple.encode("utf-8", "surrogateescape")
-        )
+        words = rb"\b(?:class|record|interface|enum)\s+" + spelled(simple)
         for path in self.paths:
             if re.search(words, self.read(path)):
                 yield from self.unit(path).all_types()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from defender.edits.source import Source, masked, refuse_lone_carriage_returns, walk
@@ -34,11 +34,20 @@ class Unproven(Exception):
         self.reason = place + reason
 
 
+class JavaSource(Source):
+    """A Java source file, with its encoding."""
+
+    @cached_property
+    def encoding(self) -> str:
+        """UTF-8, else one with a byte for each character: where it is not Latin-1, the other letters stay bytes."""
+        return _encoding(self.path, self.data)
+
+
 @lru_cache(maxsize=64)
-def parse(path: str, data: bytes) -> Source:
+def parse(path: str, data: bytes) -> JavaSource:
     """The file as Java source. Raises Unproven where its tree may not be what a compiler sees."""
     try:
-        source = Source(path, data, masked(path, data, _encoding(path, data)), GRAMMAR)
+        source = JavaSource(path, data, masked(path, data, _encoding(path, data)), GRAMMAR)
         refuse_lone_carriage_returns(path, data)
     except RewriteRefused as error:
         raise Unproven(str(error)) from error
@@ -54,7 +63,6 @@ def parse(path: str, data: bytes) -> Source:
 
 
 def _encoding(path: str, data: bytes) -> str:
-    """UTF-8, else one with a byte for each character: which one does not matter, since only ASCII is inserted."""
     if re.search(rb"[\x00\x1a]", data):
         raise Unproven(f"{path}: a control character may end the file, or it is UTF-16")
     try:
@@ -76,7 +84,7 @@ def is_comment(node: Node) -> bool:
     return node.type in _COMMENTS
 
 
-def tokens(source: Source, node: Node) -> list[str]:
+def tokens(source: JavaSource, node: Node) -> list[str]:
     """The node's tokens without comments and without annotations."""
     return [text(source, leaf) for leaf in _leaves(node)]
 
@@ -90,9 +98,15 @@ def _leaves(node: Node) -> Iterator[Node]:
             yield one
 
 
-def text(source: Source, node: Node) -> str:
-    """The node's own characters; where they are not UTF-8, each byte stands for itself."""
-    return source.bytes_of(node).decode("utf-8", "surrogateescape")
+def text(source: JavaSource, node: Node) -> str:
+    """The node's own characters."""
+    return source.bytes_of(node).decode(source.encoding)
+
+
+def spelled(name: str) -> bytes:
+    """A regular expression for a name, in each of the encodings that a file may have."""
+    spellings = dict.fromkeys([name.encode("utf-8"), name.encode("latin-1", "ignore")])
+    return rb"(?<![\w$])(?:%s)(?![\w$])" % b"|".join(map(re.escape, spellings))
 
 
 def joined(words: list[str]) -> str:
@@ -107,4 +121,4 @@ def joined(words: list[str]) -> str:
 
 def is_word(char: str) -> bool:
     """Whether a token that begins so is a name, a keyword or a number."""
-    return char.isalnum() or char in "_$" or "\udc80" <= char <= "\udcff"
+    return char.isalnum() or char in "_$"

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from defender.edits.source import Source
-from defender.runtimes.java.syntax import named, parse, text, tokens
+from defender.runtimes.java.syntax import JavaSource, named, parse, text, tokens
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -27,7 +26,7 @@ class Unit:
 
     def __init__(self, path: str, data: bytes) -> None:
         """Raises Unproven where the file can't be read as a compiler would."""
-        self.source: Source = parse(path, data)
+        self.source: JavaSource = parse(path, data)
         self.single: dict[str, str] = {}
         """Simple names that are imported one by one, to their full names."""
         self.on_demand: list[str] = []
@@ -244,7 +243,7 @@ class Declaration:
         return tuple(found)
 
 
-def annotated(source: Source, node: Node) -> Iterator[tuple[str, Node]]:
+def annotated(source: JavaSource, node: Node) -> Iterator[tuple[str, Node]]:
     """The annotations of a declaration, by their simple names."""
     for clause in (one for one in named(node) if one.type == "modifiers"):
         for one in named(clause):
@@ -253,6 +252,6 @@ def annotated(source: Source, node: Node) -> Iterator[tuple[str, Node]]:
                 yield tokens(source, name)[-1], one
 
 
-def _modifiers(source: Source, node: Node) -> frozenset[str]:
+def _modifiers(source: JavaSource, node: Node) -> frozenset[str]:
     clause = next((one for one in named(node) if one.type == "modifiers"), None)
     return frozenset(tokens(source, clause)) if clause is not None else frozenset()

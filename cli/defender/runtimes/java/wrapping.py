@@ -15,7 +15,7 @@ from defender.runtimes.java.hierarchy import Hierarchy, type_names
 from defender.runtimes.java.layout import behind_member, first_in_body, imported, last_in_body
 from defender.runtimes.java.names import CONTEXT
 from defender.runtimes.java.sources import Sources
-from defender.runtimes.java.syntax import Unproven, tokens
+from defender.runtimes.java.syntax import Unproven, spelled, tokens
 from defender.runtimes.java.units import Declaration, Unit
 
 
@@ -70,9 +70,7 @@ def _free_name(sources: Sources, form: Form) -> str:
     """A name that occurs nowhere in the project."""
     for count in range(1, 100):
         name = form.name if count == 1 else f"{form.name}{count}"
-        if not sources.mentions(
-            rb"(?<![\w$])" + re.escape(name.encode("utf-8", "surrogateescape")) + rb"(?![\w$])"
-        ):
+        if not sources.mentions(spelled(name)):
             return name
     raise Unproven(f"all names like {form.name} are taken", form.owner.unit.source, form.owner.node)
 
@@ -95,7 +93,7 @@ def _context(line: Hierarchy, form: Form) -> _Naming:
     if unit.single.get(simple) == CONTEXT and simple not in type_names(line):
         return _Naming(simple, None)
     is_known = simple in type_names(line) or any(declares(one.unit, simple) for one in line.all_types)
-    if is_known or re.search(rb"\b%s\b" % simple.encode(), unit.source.data):
+    if is_known or not unit.imports or re.search(rb"\b%s\b" % simple.encode(), unit.source.data):
         return _Naming(CONTEXT, None)
     return _Naming(simple, CONTEXT)
 
