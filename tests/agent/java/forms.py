@@ -105,31 +105,35 @@ def forms() -> list[Form]:
     return [Form(path.parent) for path in sorted(FIXTURES.glob("source-*/case.toml"))]
 
 
-# What came of a form's variant, for one of its handlers: what happened, in order.
-Told = dict[tuple[str, str, str], list[str]]
+# What came of a form's variant, for the compiler or one of its handlers: what happened, in order.
+Key = tuple[str, str, str]
+Told = dict[Key, list[str]]
 
 
 def loaded(folder: Path, wanted: Iterable[Form], homes: list[Path]) -> dict[Path, Told]:
     """Every variant compiled once, by the newest JDK, and loaded by each that can; `homes` has the newest last."""
     probe = _probe(folder)
-    compiling: list[list[str]] = []
-    loading: dict[int, list[tuple[tuple[str, str, str], list[str]]]] = {}
+    compiling: dict[Key, list[str]] = {}
+    loading: dict[int, dict[Key, list[str]]] = {}
     for form in wanted:
-        for variant, files in form.variants():
-            target = folder / "classes" / form.name / f"{len(compiling)}"
-            compiling.append(
-                _javac(form, files, folder / "sources" / form.name / f"{len(compiling)}", target)
-            )
+        for count, (variant, files) in enumerate(form.variants()):
+            target = folder / "classes" / form.name / str(count)
+            sources = folder / "sources" / form.name / str(count)
+            compiling[form.name, variant, "javac"] = _javac(form, files, sources, target)
             for handler in form.facts["handlers_after"]:
                 job = ["load", f"{target}:{probe}/agent:{AGENT}", form.handler_of(variant, handler)]
                 job += [base64.b64encode(one).decode() for one in form.events(handler)]
-                loading.setdefault(form.release, []).append(((form.name, variant, handler), job))
+                loading.setdefault(form.release, {})[form.name, variant, handler] = job
+    said = _run(homes[-1], probe, compiling)
     found: dict[Path, Told] = {}
-    for home in reversed(homes):
-        able = [one for release, jobs in loading.items() if release <= version(home) for one in jobs]
-        first = compiling if home == homes[-1] else []
-        told = _run(home, probe, [*first, *(job for _, job in able)])[len(first) :]
-        found[home] = {key: one for (key, _), one in zip(able, told, strict=True)}
+    for home in homes:
+        able = {
+            key: job
+            for release, jobs in loading.items()
+            if release <= version(home)
+            for key, job in jobs.items()
+        }
+        found[home] = said | _run(home, probe, able)
     return found
 
 
@@ -161,13 +165,14 @@ def _javac(form: Form, files: dict[str, bytes], sources: Path, target: Path) -> 
     target.mkdir(parents=True)
     chosen = [str((sources if path in files else inputs) / path) for path in paths]
     options = ["--release", str(form.release), "-nowarn", "-Xlint:-options", "-proc:none"]
-    options += ["-encoding", form.facts.get("encoding", "utf-8"), "-cp", f"{LIBRARIES}/function/*:{AGENT}"]
+    libraries = map(str, [*(LIBRARIES / "function").glob("*.jar"), AGENT])
+    options += ["-encoding", form.facts.get("encoding", "utf-8"), "-cp", ":".join(libraries)]
     return ["javac", *options, "-d", str(target), *chosen]
 
 
-def _run(home: Path, probe: Path, jobs: list[list[str]]) -> list[list[str]]:
+def _run(home: Path, probe: Path, jobs: dict[Key, list[str]]) -> Told:
     path = probe / f"jobs-{home.name}"
-    path.write_text("".join("\t".join(job) + "\n" for job in jobs), "utf-8")
+    path.write_text("".join("\t".join(job) + "\n" for job in jobs.values()), "utf-8")
     java = [home / "bin" / "java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dfile.encoding=UTF-8"]
     classes = f"{probe}:{LIBRARIES}/runtime/*:{LIBRARIES}/function/*"
     surroundings = {
@@ -180,4 +185,5 @@ def _run(home: Path, probe: Path, jobs: list[list[str]]) -> list[list[str]]:
     assert run.returncode == 0, run.stderr
     lines = run.stdout.decode("ascii").split("\n")[:-1]
     assert len(lines) == len(jobs)
-    return [[base64.b64decode(one).decode("utf-8") for one in line.split()] for line in lines]
+    told = [[base64.b64decode(one).decode("utf-8") for one in line.split()] for line in lines]
+    return dict(zip(jobs, told, strict=True))
