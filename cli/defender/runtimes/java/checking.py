@@ -107,4 +107,4 @@ def _is_declared_by(parent: Node, node: Node) -> bool:
 def _words(unit: Unit, found: list[str]) -> str:
     """Tokens, one blank between them, the agent's class as AGENT."""
     agent = " . ".join(agent_in(unit).split("."))
-    return re.sub(rf"(?<![\w$.] )(?<![\w$.]){re.escape(agent)}(?![\w$])", "AGENT", " ".join(found))
+    return re.sub(rf"(?<!\. )(?<![\w$]){re.escape(agent)}(?![\w$])", "AGENT", " ".join(found))

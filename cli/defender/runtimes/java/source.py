@@ -14,6 +14,7 @@ from defender.runtimes.java import checking, wrapping
 from defender.runtimes.java.forms import form_of
 from defender.runtimes.java.handlers import Target, target
 from defender.runtimes.java.hierarchy import Hierarchy, hierarchy, refuse_early_code
+from defender.runtimes.java.methods import context_of
 from defender.runtimes.java.names import Names, TypeVariable
 from defender.runtimes.java.sources import Project, Sources
 from defender.runtimes.java.syntax import Unproven
@@ -68,17 +69,17 @@ def rewrite(archive: Archive, project: Project, function: Function) -> Rewritten
 
 def unprotected(archive: Archive, project: Project, handler: str) -> str | None:
     """What the sources lack for `handler`, as it is after embedding, to run inside the agent; None when nothing."""
-    wanted = _target(handler)
+    sources, wanted = Sources(archive, project.folder), _target(handler)
     try:
-        line = _hierarchy(Sources(archive, project.folder), wanted)
+        line = _hierarchy(sources, wanted)
         refuse_early_code(line)
+        method = checking.protecting(line, wanted.method or "")
+        is_called = method is not None and context_of(Names(sources), method) is not None
     except (Unproven, TypeVariable) as error:
         return str(error)
-    path = line.top.unit.source.path
     if not checking.starts_first(line):
-        return f"{path}: the agent is not the first that {line.top.binary} starts"
-    method = checking.protecting(line, wanted.method or "")
-    if method is None or not checking.is_protecting(line, method):
+        return f"{line.top.unit.source.path}: the agent is not the first that {line.top.binary} starts"
+    if method is None or not is_called or not checking.is_protecting(line, method):
         return f"{line.classes[0].unit.source.path}: {handler} does not call the agent"
     return None
 
