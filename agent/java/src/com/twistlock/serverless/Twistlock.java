@@ -52,7 +52,7 @@ public final class Twistlock {
         private final String token;
         private boolean isOver;
 
-        private Invocation(String token) {
+        Invocation(String token) {
             this.token = token;
         }
 
