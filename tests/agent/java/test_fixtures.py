@@ -15,7 +15,9 @@ from runtime_api import Environment
 from .conftest import FIXTURES, PACKAGES, Java, embed, jdks
 
 # Those of sources are proved in test_forms.py.
-CASES = sorted(path.parent for path in FIXTURES.glob("*/case.toml") if not path.parent.name.startswith("source-"))
+CASES = sorted(
+    path.parent for path in FIXTURES.glob("*/case.toml") if not path.parent.name.startswith("source-")
+)
 COMPILED = [case for case in CASES if (case / "source").exists()]
 
 
