@@ -1,8 +1,8 @@
-"""Protected Ruby functions loaded by Ruby 3.2, 3.3 and 3.4, compiled to WebAssembly (tests/ruby-versions).
+"""Protected Ruby functions loaded by Ruby 3.2 to 3.4, compiled to WebAssembly, and by JRuby (tests/ruby-versions).
 
 No native code runs in there, so the agent can't start: each says so, and lets the function run. What shows is all the
 rest of the proof of test_proof.py: the agent's file comes first, the platform gets the wrapper, answers are the same.
-That each insertion is needed is shown there.
+That each insertion is needed is shown there. JRuby 9.3 has the language of Ruby 2.6: what it loads, 2.7 does, too.
 """
 
 from __future__ import annotations
@@ -19,6 +19,17 @@ import pytest
 HERE = Path(__file__).parent
 RUBIES = HERE.parents[1] / "build" / "ruby"
 VERSIONS = ["3.2", "3.3", "3.4"]
+# Lines are traced in its debug mode alone; to compile what runs once would take longer.
+JRUBY = [
+    "java",
+    "-XX:TieredStopAtLevel=1",
+    "-Djruby.compile.mode=OFF",
+    "-jar",
+    str(RUBIES / "jruby" / "jruby.jar"),
+]
+RUN_ALL = "load ARGV[0]; puts JSON.generate(JSON.parse($stdin.read).map { |job| in_turn(job) })"
+# JRuby 9.3 takes `f(**{ a: 1 })` for a call without arguments, where `def f` has none.
+NOT_ON_JRUBY = frozenset({"arguments-missing"})
 
 
 def job(case: Any, root: Path) -> dict[str, Any]:
@@ -28,11 +39,13 @@ def job(case: Any, root: Path) -> dict[str, Any]:
 
 
 def answers(result: dict[str, Any]) -> list[Any]:
-    """Ruby 3.4 names in a frame the module that a method lies in: `module_function` has it in two."""
-    return [
-        {**one, "frames": [[path, re.sub(r".*[#.]", "", label)] for path, label in one.get("frames", [])]}
-        for one in result["answers"]
-    ]
+    """Ruby 3.4 names in a frame the module that a method lies in: `module_function` has it in two.
+
+    JRuby's frames show its own classes.
+    """
+    own = [one.get("frames", []) if "java" not in str(one) else [] for one in result["answers"]]
+    named = [[[path, re.sub(r".*[#.]", "", label)] for path, label in frames] for frames in own]
+    return [{**one, "frames": frames} for one, frames in zip(result["answers"], named, strict=True)]
 
 
 def failures(result: dict[str, Any], original: dict[str, Any]) -> list[str]:
@@ -68,26 +81,27 @@ def folders(
     return found
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
+@pytest.fixture(scope="module", params=[*VERSIONS, "jruby"])
 def loaded(request: pytest.FixtureRequest, folders: Any) -> dict[str, dict[str, Any]]:
     """What one version tells of everything that it can load."""
-    version = tuple(int(part) for part in request.param.split("."))
+    is_jruby = request.param == "jruby"
+    version = (2, 7) if is_jruby else tuple(int(part) for part in request.param.split("."))
     wanted = [
         (label, name, job(case, folder))
         for label, named in folders.items()
         for name, (case, folder) in named.items()
-        if case.oldest <= version
+        if case.oldest <= version and not (is_jruby and label in NOT_ON_JRUBY)
     ]
-    program = [HERE / "ruby_versions.mjs", RUBIES / request.param, HERE / "probe.rb"]
+    wasm = ["node", "--no-warnings", str(HERE / "ruby_versions.mjs"), str(RUBIES / request.param)]
     run = subprocess.run(
-        ["node", "--no-warnings", *map(str, program)],
+        [*([*JRUBY, "--debug", "-e", RUN_ALL] if is_jruby else wasm), str(HERE / "probe.rb")],
         input=json.dumps([one for _, _, one in wanted]),
         capture_output=True,
         text=True,
     )
     assert run.returncode == 0, run.stderr[-2000:]
     found: dict[str, dict[str, Any]] = {}
-    for (label, name, _), result in zip(wanted, json.loads(run.stdout), strict=True):
+    for (label, name, _), result in zip(wanted, json.loads(run.stdout.splitlines()[-1]), strict=True):
         found.setdefault(label, {})[name] = result
     assert len(found) > 60
     return found
