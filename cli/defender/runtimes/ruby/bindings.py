@@ -232,7 +232,8 @@ def _by_constant(source: Source, target: Target, one: Placed, node: Node) -> Bin
         return None
     left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
     name = constant(source, left)
-    if left is None or right is None or name is None or one.scope.kind is Kind.SINGLETON:
+    is_nameless = one.scope.kind is Kind.SINGLETON or one.scope.is_block
+    if left is None or right is None or name is None or is_nameless:
         return None
     path = name[1:] if name[0] == "" else one.scope.path + name
     if path != target.constant or not _is_closure(source, right):

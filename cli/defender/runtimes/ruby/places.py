@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from defender.edits.source import Source
 from defender.runtimes.ruby.bindings import called
-from defender.runtimes.ruby.scopes import Kind, constant
+from defender.runtimes.ruby.scopes import Kind, constant, is_new_class
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -24,7 +24,6 @@ _ITERATORS = frozenset(
 )
 # Calls whose block's `self` is what they are called on.
 _OPENERS = frozenset({"class_eval", "class_exec", "module_eval", "module_exec"})
-_MAKERS = frozenset({"Class.new", "Module.new", "Struct.new", "Data.define"})
 
 
 @dataclass(frozen=True)
@@ -69,15 +68,6 @@ def is_run_later(node: Node) -> bool:
             return True
         current = current.parent
     return False
-
-
-def is_new_class(source: Source, node: Node | None) -> bool:
-    """Whether an expression makes a class or module and says in a block what is in it: `Struct.new(:a) do ... end`."""
-    if node is None or node.type != "call" or node.child_by_field_name("block") is None:
-        return False
-    receiver = node.child_by_field_name("receiver")
-    made = "" if receiver is None else source.bytes_of(receiver).decode("utf-8", "replace").removeprefix("::")
-    return f"{made}.{called(source, node)}" in _MAKERS
 
 
 def _named(name: tuple[str, ...] | None, kind: Kind, is_class: bool = False) -> Owner | None:

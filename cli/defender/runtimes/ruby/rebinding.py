@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from defender.edits.source import Source, captures, query, walk
+from defender.errors import RewriteRefused
 from defender.runtimes.ruby.bindings import Binding, arguments, symbol
 from defender.runtimes.ruby.calling import Handler, troubling
 from defender.runtimes.ruby.guarding import is_guarded
@@ -52,8 +53,11 @@ def refuse_own_names(source: Source) -> None:
             raise refuse(source, node, "a BEGIN block runs before the agent could start")
 
 
-def _refused(source: Source, target: Target, node: Node, why: str) -> Exception:
-    return refuse(source, node, f"{why}: {target.label!r} could be another method than the one wrapped")
+def _refused(source: Source, target: Target, node: Node, why: str) -> RewriteRefused:
+    message = f"{why}: {target.label!r} could be another method than the one wrapped"
+    return refuse(
+        source, node, message, "let the handler be a plain `def` that nothing changes, and call this from it"
+    )
 
 
 def _troubles(source: Source, target: Target, found: list[Binding]) -> Iterator[tuple[Node, str]]:
@@ -123,6 +127,19 @@ def _by_signature(source: Source, binding: Binding, signature: Node) -> Iterator
         yield signature, "a signature (Sorbet) that is final lets nothing be put in front of the method"
     elif not is_singletons or binding.node.type not in ("method", "singleton_method"):
         yield signature, "a signature (Sorbet) replaces the method below it at its first call"
+
+
+def refuse_unknown_value(source: Source, target: Target) -> None:
+    """Raise RewriteRefused where the handler is called on a constant whose value only the running code shows."""
+    for node, left in _assigned(source):
+        name = constant(source, left)
+        if name is not None and name[-1] in target.constant[-1:]:
+            raise refuse(
+                source,
+                node,
+                f"what {name[-1]} holds shows only when the code runs: it may be frozen, or not the handler's alone",
+                "name a method as the handler, and call this from it",
+            )
 
 
 def _assigned(source: Source) -> Iterator[tuple[Node, Node]]:

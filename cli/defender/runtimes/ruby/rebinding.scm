@@ -8,3 +8,4 @@
 (heredoc_body (heredoc_content) @text)
 (class name: (_) @module)
 (module name: (_) @module)
+(superclass) @superclass

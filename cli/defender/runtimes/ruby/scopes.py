@@ -40,6 +40,7 @@ _BLOCKS = frozenset(
         "parenthesized_statements",
     )
 )
+_MAKERS = frozenset({"Class.new", "Module.new", "Struct.new", "Data.define"})
 
 
 class Kind(Enum):
@@ -52,10 +53,14 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Scope:
-    """A body of code: the constant that it belongs to, and what a `def` in it defines."""
+    """A body of code: the constant that it belongs to, and what a `def` in it defines.
+
+    `is_block` is true of `Name = Class.new do ... end`, where constants are not the new class's.
+    """
 
     kind: Kind
     path: tuple[str, ...]
+    is_block: bool = False
 
     def named(self, written: tuple[str, ...]) -> set[tuple[str, ...]]:
         """All constants that a name written in this scope may mean; a name that begins with "" is absolute."""
@@ -74,11 +79,20 @@ class Placed:
 
 
 def placed(source: Source) -> Iterator[Placed]:
-    """Every statement of the file outside of methods and blocks, in source order.
+    """Every statement of the file outside of methods and of blocks that make no class, in source order.
 
     Statements that hold statements, such as `if`, come before those.
     """
     yield from _in_block(source, source.root, Scope(Kind.MAIN, ()))
+
+
+def is_new_class(source: Source, node: Node | None) -> bool:
+    """Whether an expression makes a class or module and says in a block what is in it: `Class.new do ... end`."""
+    if node is None or node.type != "call" or node.child_by_field_name("block") is None:
+        return False
+    parts = [node.child_by_field_name(field) for field in ("receiver", "method")]
+    made = ".".join("" if one is None else source.bytes_of(one).decode("utf-8", "replace") for one in parts)
+    return made.removeprefix("::") in _MAKERS
 
 
 def constant(source: Source, node: Node | None) -> tuple[str, ...] | None:
@@ -99,6 +113,18 @@ def _in_block(source: Source, block: Node, scope: Scope) -> Iterator[Placed]:
                 yield from _in_block(source, body, inner)
         elif node.type in _BLOCKS:
             yield from _in_block(source, node, scope)
+        elif node.type == "assignment" and is_new_class(source, node.child_by_field_name("right")):
+            yield from _in_new_class(source, node, scope)
+
+
+def _in_new_class(source: Source, assignment: Node, scope: Scope) -> Iterator[Placed]:
+    name = constant(source, assignment.child_by_field_name("left"))
+    right = assignment.child_by_field_name("right")
+    block = right.child_by_field_name("block") if right is not None else None
+    body = block.child_by_field_name("body") if block is not None else None
+    if name is not None and body is not None and scope.kind is not Kind.SINGLETON and not scope.is_block:
+        path = name[1:] if name[0] == "" else scope.path + name
+        yield from _in_block(source, body, Scope(Kind.MODULE, path, is_block=True))
 
 
 def _opened(source: Source, node: Node, scope: Scope) -> Scope | None:
@@ -108,8 +134,9 @@ def _opened(source: Source, node: Node, scope: Scope) -> Scope | None:
         if name is None:
             return Scope(Kind.MODULE, (*scope.path, "?"))
         path = name[1:] if name[0] == "" else scope.path + name
-        # A class inside of a singleton class has no name that a handler could give.
-        return Scope(Kind.MODULE, (*scope.path, "?") if scope.kind is Kind.SINGLETON else path)
+        # A class inside of a singleton class or of a block has no name that a handler could give.
+        is_nameless = scope.kind is Kind.SINGLETON or scope.is_block
+        return Scope(Kind.MODULE, (*scope.path, "?") if is_nameless else path)
     if node.type == "singleton_class":
         value = node.child_by_field_name("value")
         if value is not None and value.type == "self" and scope.kind is Kind.MODULE:

@@ -21,7 +21,7 @@ from defender.resources import template
 from defender.runtimes.ruby.bindings import Binding, bindings, called, is_named_module_function
 from defender.runtimes.ruby.guarding import is_guarded
 from defender.runtimes.ruby.handlers import Target
-from defender.runtimes.ruby.rebinding import refuse_rebinding
+from defender.runtimes.ruby.rebinding import refuse_rebinding, refuse_unknown_value
 from defender.runtimes.ruby.scopes import placed
 from defender.runtimes.ruby.source import GRAMMAR, parse, scm, statements
 
@@ -61,11 +61,13 @@ def missing(source: Source, target: Target) -> DetectionError:
     Raises RewriteRefused where the file does define it, in a form that is not supported.
     """
     refuse_rebinding(source, target, [])
+    refuse_unknown_value(source, target)
     how = "def self." if target.constant else "def "
+    super_ = " (with `super` in it, if it is inherited)" if target.constant else ""
     return DetectionError(
-        f"no method {target.label!r} that Lambda could call is defined in the file",
+        f"no method {target.label!r} that Lambda could call is defined in the file, or in those that it loads",
         path=source.path,
-        hint=f"define it by `{how}{target.method}(event:, context:)`, or name another handler with --handler",
+        hint=f"define it by `{how}{target.method}(event:, context:)`{super_}, or name another handler with --handler",
     )
 
 
@@ -119,9 +121,12 @@ def _takes_block(source: Source, node: Node) -> bool:
 
 
 def _has_own_method(source: Source) -> bool:
-    """Whether `method(:name)` may be something else here than Ruby's own."""
+    """Whether `method(:name)` may be something else here than Ruby's own: a superclass may have its own as well."""
     found = captures(query(GRAMMAR, scm("rebinding")), source.root)
-    return any(source.bytes_of(name) == b"method" for name in found.get("def", [])) or any(
+    names = found.get("def", [])
+    if found.get("superclass") or any(source.bytes_of(name) == b"method" for name in names):
+        return True
+    return any(
         (called(source, call) or "").startswith(("attr", "def", "delegate"))
         and b":method" in source.bytes_of(call)
         for call in found.get("call", [])
