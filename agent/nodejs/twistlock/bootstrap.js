@@ -140,11 +140,19 @@ function protect(module, name) {
   return typeof found === 'function' && !isWrapper(found) ? 'its property can\'t be changed' : undefined;
 }
 
+// The same for an export that may be given another value later: whoever reads it of the module gets the wrapper.
+function guard(module, name) {
+  const problem = protect(module, name);
+  module.exports = seen(module.exports, name.split('.'));
+  return problem;
+}
+
 // Returns the object itself where the property could be changed in it, or in what it inherits it from, else what is to
-// take its place.
-function replaced(object, [key, ...rest]) {
+// take its place. A property that is not there may come yet, or a proxy answers to it without listing it.
+function replaced(object, keys) {
+  const [key, ...rest] = keys;
   const owner = ownerOf(object, key);
-  if (owner === null) return answers(object, key) ? viewOf(object, key, (value) => (rest.length ? replaced(value, rest) : wrap(value))) : object;
+  if (owner === null) return seen(object, keys);
   const found = getOwnPropertyDescriptor(owner, key);
   const convert = (value) => (rest.length ? replaced(value, rest) : wrap(value));
   const { get, value } = found;
@@ -155,16 +163,19 @@ function replaced(object, [key, ...rest]) {
   return get ? viewOf(object, key, convert) : copyOf(object, key, wanted);
 }
 
-// Whether a proxy answers to a name that it does not list.
-function answers(object, key) {
-  if (!types.isProxy(object)) return false;
-  const value = object[key];
-  return typeof value === 'function' || (typeof value === 'object' && value !== null);
+// A view of an object in which the property is converted whenever it is read.
+function seen(object, [key, ...rest]) {
+  if (!isObject(object)) return object;
+  return viewOf(object, key, (value) => (rest.length ? replaced(value, rest) : wrap(value)));
+}
+
+function isObject(value) {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
 
 // The object that has the property: itself, or a class's prototype; null for none.
 function ownerOf(object, key) {
-  if (object === null || (typeof object !== 'object' && typeof object !== 'function')) return null;
+  if (!isObject(object)) return null;
   let owner = object;
   while (owner !== null && !getOwnPropertyDescriptor(owner, key)) owner = getPrototypeOf(owner);
   return owner === Object.prototype || owner === Function.prototype ? null : owner;
@@ -194,4 +205,4 @@ function refusing(why) {
   return new NotProtectedError(why);
 }
 
-module.exports = { connect, refuse, refusing, wrap, protect, isWrapper };
+module.exports = { connect, refuse, refusing, wrap, protect, guard, isWrapper };

@@ -3,6 +3,7 @@ declare const twistlock: {
   handler<T>(target: T, name?: string): T;
   asyncHandler<T>(target: T, name?: string): T;
   protect(module: { exports: unknown }, name: string): void;
+  guard(module: { exports: unknown }, name: string): void;
   isProtected(candidate: unknown): boolean;
   readonly onFailure: 'open' | 'closed';
   readonly status: 'enforcing' | 'disabled' | 'failed';

@@ -35,9 +35,18 @@ function asyncHandler(target, name) {
 
 // Wraps what the module exports as `name` (dots lead into objects), however it is exported. For the end of a module.
 function protect(module, name) {
+  replace(bootstrap.protect, module, name);
+}
+
+// The same for an export that a function may set later, as long as the module lives.
+function guard(module, name) {
+  replace(bootstrap.guard, module, name);
+}
+
+function replace(how, module, name) {
   let problem;
   try {
-    problem = bootstrap.protect(module, name);
+    problem = how(module, name);
   } catch (error) {
     problem = error.message;
   }
@@ -171,6 +180,7 @@ try {
 exports.handler = handler;
 exports.asyncHandler = asyncHandler;
 exports.protect = protect;
+exports.guard = guard;
 exports.isProtected = isProtected;
 exports.onFailure = onFailure;
 exports.status = state.status;

@@ -20,6 +20,7 @@ from defender.errors import DetectionError, RewriteRefused
 from defender.plan import Edit, Plan, Skipped
 from defender.resources import template
 from defender.runtimes.nodejs import values
+from defender.runtimes.nodejs.doubt import warning
 from defender.runtimes.nodejs.exporting import Export, exports
 from defender.runtimes.nodejs.modules import Module
 from defender.runtimes.nodejs.source import (
@@ -39,15 +40,23 @@ from defender.runtimes.nodejs.source import (
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+# What may make `module.exports` something that answers anew each time.
+_DEFINES = re.compile(r"(?:Object\.define|Reflect\.|Object\.setPrototypeOf)")
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*")
 
 
 @dataclass(frozen=True)
 class Form:
-    """How a name is exported: `target` is what can be assigned to, None where only the agent can replace it."""
+    """How a name is exported: `target` is what can be assigned to, None where only the agent can replace it.
+
+    `late`: where a function that is merely defined when the module is loaded exports it, then or again.
+    `is_shown`: the source says by itself that the name is exported.
+    """
 
     target: str | None
     value: Node | None
+    late: Node | None = None
+    is_shown: bool = True
 
 
 def wrap(data: bytes, modules: Iterable[Module]) -> Plan:
@@ -141,31 +150,39 @@ def _wrap_one(source: Source, module: Module, agent: str) -> Plan:
         entry = "asyncHandler" if values.kind(source, found.value) == "async" else "handler"
         text = template("nodejs", "assign.js.j2", target=found.target, agent=agent, entry=entry)
         rule, why = "nodejs.assign", f"calls of {module.export} go through the agent"
+    elif found.late is not None:
+        text = _call(agent, "guard", module)
+        rule, why = (
+            "nodejs.guard",
+            f"a function may export {module.export}: the agent answers whenever it is read",
+        )
     else:
-        text = template("nodejs", "protect.js.j2", agent=agent, export=json.dumps(module.export))
+        text = _call(agent, "protect", module)
         rule = "nodejs.protect"
         why = f"{module.export} is no plain assignment: the agent takes its place when the module is complete"
-    return Plan(edits=(Edit(source.path, rule, why, (at_end(source, text),), partial(_prove, module)),))
+    edit = Edit(source.path, rule, why, (at_end(source, text),), partial(_prove, module))
+    doubt = Plan() if found.is_shown else warning(source.data, module)
+    return Plan(edits=(edit,)).plus(doubt)
+
+
+def _call(agent: str, call: str, module: Module) -> str:
+    return template("nodejs", "protect.js.j2", agent=agent, call=call, export=json.dumps(module.export))
 
 
 def form(source: Source, module: Module) -> Form:
-    """How the module exports the handler.
-
-    Raises DetectionError where it does not, RewriteRefused where it may only do so later.
-    """
+    """How the module exports the handler; raises DetectionError where it does not."""
     key = module.keys[0]
     found = [one for one in exports(source) if one.key in (key, None)]
     for one in found:
-        if one.is_late and one.is_write:
-            line, column = source.position(one.node.start_byte)
-            raise RewriteRefused(
-                f"{module.export!r} may be exported later, by a function, and not when the module is loaded",
-                path=source.path,
-                line=line,
-                column=column,
-                hint="export the handler by a statement of the module's own",
-            )
+        if one.via == "module" and _DEFINES.match(
+            text_of(source, one.node.parent and one.node.parent.parent)
+        ):
+            raise _refusal(source, one.node, "`module` itself is changed, which may undo the wrapping")
+    late = next((one.node for one in found if one.is_late and one.is_write), None)
     found = [one for one in found if not one.is_late]
+    is_shown = any(one.key == key for one in found) or any(_holds(source, one, key) for one in found)
+    if late is not None:
+        return Form(None, None, late, is_shown)
     if not any(_may_export(source, one, key) for one in found):
         raise DetectionError(
             f"the module exports no {key!r}",
@@ -173,8 +190,14 @@ def form(source: Source, module: Module) -> Form:
             hint="name the handler with --handler file.export",
         )
     if len(module.keys) > 1:
-        return Form(None, None)
-    return _plain(source, found, key) or Form(None, _value(found, key))
+        return Form(None, None, is_shown=is_shown)
+    return _plain(source, found, key) or Form(None, _value(found, key), is_shown=is_shown)
+
+
+def _holds(source: Source, one: Export, key: str) -> bool:
+    """Whether an object that is exported as it is written down has the name."""
+    is_object = one.is_whole and one.value is not None and one.value.type == "object"
+    return is_object and one.value is not None and _held(source, one.value, key)[0] is not None
 
 
 def _may_export(source: Source, one: Export, key: str) -> bool:
@@ -183,6 +206,12 @@ def _may_export(source: Source, one: Export, key: str) -> bool:
         held, is_complete = _held(source, one.value, key)
         return held is not None or not is_complete
     return not (one.is_whole and one.value is not None and values.is_primitive(one.value))
+
+
+def _refusal(source: Source, node: Node, message: str) -> RewriteRefused:
+    line, column = source.position(node.start_byte)
+    hint = "export the handler by a statement of the module's own"
+    return RewriteRefused(message, path=source.path, line=line, column=column, hint=hint)
 
 
 def _plain(source: Source, found: list[Export], key: str) -> Form | None:
@@ -247,14 +276,17 @@ def _is_wrapped(source: Source, module: Module) -> bool:
     agent = rf"(?:{'|'.join(map(re.escape, names))})"
     for statement in reversed(statements(source)):
         text = re.sub(r"\s", "", text_of(source, statement)).removesuffix(";")
-        if re.fullmatch(rf"{agent}\.protect\(module,{re.escape(json.dumps(module.export))}\)", text):
-            return True
+        replaced = re.fullmatch(
+            rf"{agent}\.(protect|guard)\(module,{re.escape(json.dumps(module.export))}\)", text
+        )
+        if replaced is not None:
+            return replaced[1] == "guard" or form(source, module).late is None
         assigned = re.fullmatch(rf"(\S+?)={agent}\.(?:handler|asyncHandler)\(\1\)", text)
         if assigned is not None:
             target = form(source, module).target if len(module.keys) == 1 else None
             if assigned[1] == target:
                 return True
-        elif not re.fullmatch(rf"{agent}\.protect\(module,\"[^\"]*\"\)", text):
+        elif not re.fullmatch(rf"{agent}\.(?:protect|guard)\(module,\"[^\"]*\"\)", text):
             return False
     return False
 

@@ -159,7 +159,9 @@ def _binding(source: Source, module: Module) -> bindings.Binding:
 def _assigned(source: Source, module: Module) -> bindings.Binding:
     """An export by `exports.x =` or `module.exports =`, which the compiler leaves as it is."""
     refuse_own_names(source)
-    commonjs.form(source, module)
+    late = commonjs.form(source, module).late
+    if late is not None:
+        raise _refusal(source, late, f"{module.export!r} may be exported later, by a function")
     return bindings.Binding(source.root)
 
 

@@ -55,6 +55,7 @@ def exports(source: Source) -> tuple[Export, ...]:
         one for node in names if node.type == "this" and _is_modules(node) for one in _writes(source, node)
     ]
     aliases = {name for one in found for name in _aliases(one)}
+    aliases |= {one.value.text for one in found if _is_variable(one) and one.value and one.value.text}
     for node in names:
         if node.text in aliases and not _is_binding(node) and not is_shadowed(node, node.text or b""):
             found += _use(source, node, "alias")
@@ -77,6 +78,12 @@ def _aliases(found: Export) -> Iterator[bytes]:
         name = node.child_by_field_name("name")
         if name is not None and name.type == "identifier" and name.text not in _OWN and name.text is not None:
             yield name.text
+
+
+def _is_variable(found: Export) -> bool:
+    """Whether a variable's value is exported whole: `module.exports = api`."""
+    is_name = found.value is not None and found.value.type == "identifier"
+    return found.is_whole and is_name and found.value is not None and found.value.text not in _OWN
 
 
 def _is_modules(this: Node) -> bool:
@@ -116,7 +123,7 @@ def _is_agents(source: Source, arguments: Node) -> bool:
     """Whether it is the agent that gets the module, `twistlock.protect(module, "handler")`."""
     call = arguments.parent
     callee = "" if call is None else text_of(source, call.child_by_field_name("function"))
-    return "twistlock" in callee and callee.endswith(".protect")
+    return "twistlock" in callee and callee.endswith((".protect", ".guard"))
 
 
 def _use(source: Source, whole: Node, via: str) -> Iterator[Export]:

@@ -16,6 +16,7 @@ from defender.edits.splice import Splice
 from defender.errors import DetectionError, RewriteRefused
 from defender.plan import Edit, Plan, Skipped
 from defender.resources import template
+from defender.runtimes.nodejs.doubt import warning
 from defender.runtimes.nodejs.modules import Module
 from defender.runtimes.nodejs.source import parse, refuse_unreachable, source_map
 
@@ -67,7 +68,9 @@ def problem(data: bytes, module: Module) -> str | None:
     agent = _agent(data, module)
     if agent is None:
         return "the agent is not the first thing that is loaded"
-    wanted = template("nodejs", "protect.js.j2", agent=agent, export=json.dumps(module.export))
+    wanted = template(
+        "nodejs", "protect.js.j2", agent=agent, call="protect", export=json.dumps(module.export)
+    )
     end = source_map(data) or len(data)
     for line in reversed(data[max(0, end - _TAIL) : end].rstrip().split(b"\n")):
         text = line.strip().decode("utf-8", "replace").removeprefix(";")
@@ -106,10 +109,12 @@ def _wrap_one(data: bytes, module: Module) -> Plan:
     if problem(data, module) is None:
         skipped.append(Skipped(module.path, "nodejs.wrap", f"{module.export} is wrapped already"))
     else:
-        text = template("nodejs", "protect.js.j2", agent=agent, export=json.dumps(module.export))
+        text = template(
+            "nodejs", "protect.js.j2", agent=agent, call="protect", export=json.dumps(module.export)
+        )
         why = f"the file is a bundle: the agent takes the place of {module.export} when it is complete"
         edits.append(Edit(module.path, "nodejs.protect", why, (_last(data, text),), prove))
-    return Plan(edits=tuple(edits), skipped=tuple(skipped))
+    return Plan(edits=tuple(edits), skipped=tuple(skipped)).plus(warning(data, module))
 
 
 def _newline(data: bytes) -> bytes:
