@@ -120,6 +120,7 @@ LEFT_OUT = {
     "copied without its group": copying("<excludeGroupIds>org.x, com.twistlock</excludeGroupIds>"),
     "copied without its name": copying("<excludeArtifactIds>defender</excludeArtifactIds>"),
     "copied without its scope": copying("<excludeScope>compile</excludeScope>"),
+    "copied without any scope": copying("<excludeScope>test</excludeScope>"),
     "only others copied": copying("<includeGroupIds>org.x</includeGroupIds>"),
     "only provided copied": copying("<includeScope>provided</includeScope>"),
     "only the test's jars": plugin(
@@ -175,6 +176,7 @@ def test_left_out(plugins: str, tree: Callable[..., Tree]) -> None:
         shade("<minimizeJar>false</minimizeJar>"),
         "<plugin><artifactId>maven-shade-plugin</artifactId></plugin>",
         copying("<includeScope>runtime</includeScope><excludeGroupIds>com.amazonaws</excludeGroupIds>"),
+        copying("<includeScope>runtime</includeScope><excludeScope>test</excludeScope>"),
         copying("<includeGroupIds>org.x,com.twistlock</includeGroupIds>"),
         shade() + copying("<includeArtifactIds>java-agent</includeArtifactIds>"),
         shade() + plugin("spring-boot-maven-plugin", group="org.springframework.boot"),
@@ -353,6 +355,36 @@ def sets(*texts: str) -> str:
 def test_refused_descriptors(descriptor: str, tree: Callable[..., Tree]) -> None:
     with pytest.raises(RewriteRefused):
         tree({"pom.xml": pom(ASSEMBLY), "a.xml": descriptor}).edited()
+
+
+def files(text: str) -> str:
+    return f"<assembly><fileSets><fileSet>{text}</fileSet></fileSets></assembly>"
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "is_fit"),
+    [
+        (files(""), True),
+        (files(includes("**")), True),
+        (files(includes("org-*.jar", "*.jar")), True),
+        (files(excludes("org-*.jar")), True),
+        (files(includes("lib/*.jar")), True),
+        (files(includes("**/*.class")), True),
+        (files(excludes("META-INF/**")), True),
+        (files(excludes("**/*.jar")), False),
+        (files(excludes("defender*")), False),
+        (files(includes("org-*.jar")), False),
+    ],
+)
+def test_copied_files(descriptor: str, is_fit: bool, tree: Callable[..., Tree]) -> None:
+    """What the dependency plugin copies a descriptor takes from there, all or some of it."""
+    named = ASSEMBLY.replace("${basedir}/a.xml", "src${file.separator}a.xml")
+    made = tree({"pom.xml": pom(copying(""), named), "src/a.xml": descriptor})
+    if is_fit:
+        assert set(made.edited()) == {"pom.xml"}
+    else:
+        with pytest.raises(RewriteRefused, match="out of what was copied"):
+            made.edited()
 
 
 @pytest.mark.parametrize(

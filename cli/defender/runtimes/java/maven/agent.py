@@ -47,6 +47,14 @@ def names_artifact(pattern: str) -> bool:
     return pattern.strip().count(":") == 1 and fits_artifact(pattern)
 
 
+def fits_jar(pattern: str) -> bool:
+    """Whether a pattern of paths fits the agent's jar, by any of the names that it is copied under."""
+    names = (f"{NAME}.jar", f"{NAME}-1.0.jar", f"{GROUP}.{NAME}-1.0.jar")
+    text = pattern.strip().removeprefix("/")
+    compiled = Pattern(_literally(text.rpartition("/")[2] if text.endswith(".jar") else text))
+    return any(compiled.matches(name) for name in names)
+
+
 def fitting_members(pattern: str) -> list[str]:
     """The files of the agent's jar that a pattern of paths fits, as Ant reads it."""
     text = _literally(pattern.strip().replace("\\", "/").removeprefix("/"))

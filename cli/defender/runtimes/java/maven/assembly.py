@@ -70,6 +70,8 @@ def _descriptor(document: Document) -> tuple[bool, list[Addition]]:
         for element in document.root.all(name):
             if element.elements:
                 raise _refused(document.path, element, f"a descriptor with <{name}> is not understood")
+    for one in document.root.all("fileSets", "fileSet"):
+        _refuse_choosing(document, one)
     sets = document.root.all("dependencySets", "dependencySet")
     for one in sets:
         _refuse_excluding(document, one)
@@ -90,6 +92,17 @@ def _descriptor(document: Document) -> tuple[bool, list[Addition]]:
 def _takes(one: Element) -> bool:
     includes = one.all("includes", "include")
     return not includes or any(agent.names_artifact(each.text) for each in includes)
+
+
+def _refuse_choosing(document: Document, one: Element) -> None:
+    """A set of files that takes some jars of a folder, where the dependency plugin may have copied the agent."""
+    excludes, includes = (
+        [each.text.replace("\\", "/") for each in one.all(name, name[:-1])]
+        for name in ("excludes", "includes")
+    )
+    jars = [text for text in includes if text.endswith(".jar")]
+    if any(map(agent.fits_jar, excludes)) or (jars and not any(map(agent.fits_jar, includes))):
+        raise _refused(document.path, one, "the assembly leaves the agent's jar out of what was copied")
 
 
 def _refuse_excluding(document: Document, one: Element) -> None:

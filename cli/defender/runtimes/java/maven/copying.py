@@ -75,6 +75,9 @@ def _refuse_excluding(lineage: Lineage, one: Configuration) -> None:
         "excludeScope": lambda text: text not in _HARMLESS_SCOPES,
         "excludes": lambda text: bool(agent.fitting_members(text)) or text.startswith("%"),
     }
+    if _values(lineage, one, "includeScope"):
+        # The plugin looks at one of the two only.
+        del excluded["excludeScope"]
     for name, is_excluding in excluded.items():
         for element in one.all(name):
             if any("${" in text or is_excluding(text) for text in _parts(lineage, element)):

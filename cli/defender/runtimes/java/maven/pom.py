@@ -115,6 +115,8 @@ class Lineage:
         return text
 
     def _property(self, name: str, otherwise: str) -> str:
+        if name == "file.separator":
+            return "/"
         key = name.removeprefix("project.").removeprefix("pom.")
         if key in ("basedir", "baseUri") or key.startswith("build."):
             return otherwise
