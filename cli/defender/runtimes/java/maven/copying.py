@@ -76,7 +76,7 @@ def _refuse_excluding(lineage: Lineage, one: Configuration) -> None:
         "excludes": lambda text: bool(agent.fitting_members(text)) or text.startswith("%"),
     }
     if _values(lineage, one, "includeScope"):
-        # The plugin looks at one of the two only.
+        # Old versions look at one of the two only; later ones fail, whatever is added.
         del excluded["excludeScope"]
     for name, is_excluding in excluded.items():
         for element in one.all(name):
