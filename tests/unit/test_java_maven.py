@@ -34,6 +34,10 @@ class Tree:
             edits = maven.edits(archive, self.project, "1.0", **options)
             return {one.path: one.after.decode() for one in file_changes(archive, Plan(edits=edits))}
 
+    def lacking(self) -> str | None:
+        with open_archive(self.folder) as archive:
+            return maven.lacking(archive, self.project)
+
     def warnings(self) -> tuple[str, ...]:
         with open_archive(self.folder) as archive:
             return maven.warnings(archive, self.project)
@@ -146,6 +150,8 @@ LEFT_OUT = {
     + plugin("maven-enforcer-plugin", "<rules><requireNoRepositories/></rules>", goal="enforce"),
     "repositories banned": shade()
     + plugin("maven-enforcer-plugin", "<rules><bannedRepositories/></rules>", goal="enforce"),
+    "scopes to be written out": shade()
+    + plugin("maven-enforcer-plugin", "<rules><requireExplicitDependencyScope/></rules>", goal="enforce"),
     "all banned": shade()
     + plugin(
         "maven-enforcer-plugin",
@@ -406,8 +412,49 @@ def test_sam(tree: Callable[..., Tree]) -> None:
     """`sam build` copies the dependencies by itself, as far as the plugin's own configuration lets it."""
     assert tree(f"<project>{HEAD}</project>").edited(by_sam=True)
     narrow = plugin("maven-dependency-plugin", "<includeGroupIds>org.x</includeGroupIds>", goal="tree")
-    with pytest.raises(RewriteRefused, match="nothing in this build"):
-        tree(pom(narrow)).edited(by_sam=True)
+    for plugins in ([narrow], [narrow, shade()]):
+        with pytest.raises(RewriteRefused, match="what `sam build` copies"):
+            tree(pom(*plugins)).edited(by_sam=True)
+
+
+JAR = "twistlock/com/twistlock/serverless/defender/1.0/defender-1.0.jar"
+
+
+@pytest.mark.parametrize("more", ["", "<repositories/><dependencies/>", "<dependencies>\n</dependencies>"])
+def test_lacking(more: str, tree: Callable[..., Tree]) -> None:
+    """An edited project is whole, and none with anything taken out of what was inserted, or put elsewhere."""
+    minimized = shade("<minimizeJar>true</minimizeJar>")
+    after = tree({"pom.xml": pom(minimized, more=more), JAR: ""}).edited()["pom.xml"]
+    assert tree(after).lacking() is None
+    for old, new in (
+        ("<version>1.0</version>", "<version>1.1</version>"),
+        ("<version>1.0</version>", "<version>1.0</version><scope>test</scope>"),
+        ("<version>1.0</version>", "<version>1.0</version><optional>true</optional>"),
+        ("${project.basedir}/twistlock", "${project.basedir}/other"),
+        ("<include>**</include>", "<include>**/*.class</include>"),
+        ("<artifactId>defender</artifactId>", "<artifactId>other</artifactId>"),
+        (
+            "<minimizeJar>",
+            "<artifactSet><excludes><exclude>com.*</exclude></excludes></artifactSet><minimizeJar>",
+        ),
+        ("<dependencies", "<profiles><profile><dependencies"),
+        ("<filters>", "<!-- <filters>"),
+    ):
+        changed = after.replace(old, new)
+        assert changed != after
+        changed = (
+            changed.replace("</dependencies>", "</dependencies></profile></profiles>")
+            if "<profile>" in new
+            else changed
+        )
+        changed = changed.replace("</filters>", "</filters> -->") if "<!--" in new else changed
+        assert tree(changed).lacking(), new
+    assert tree({"pom.xml": after}).lacking() is None
+
+
+def test_lacking_agent(tree: Callable[..., Tree]) -> None:
+    after = tree(pom(shade())).edited()["pom.xml"]
+    assert "no version" in str(tree(after).lacking())
 
 
 def test_analysis(tree: Callable[..., Tree]) -> None:
@@ -452,6 +499,10 @@ MIRROR = "<settings><mirrors><mirror><id>m</id><mirrorOf>{}</mirrorOf></mirror><
         ({"Dockerfile": "FROM x\nCOPY pom.xml .\nRUN mvn dependency:go-offline\n"}, "Dockerfile"),
         ({"Dockerfile": "FROM x\nCOPY . .\nRUN mvn package\n"}, None),
         ({"Dockerfile": "COPY pom.xml twistlock ./\n"}, None),
+        (
+            {"pom.xml": pom(shade(), plugin("sortpom-maven-plugin", group="com.github.ekryd.sortpom"))},
+            "pom.xml",
+        ),
         ({"pom.xml": pom(shade(), plugin("apache-rat-plugin", group="org.apache.rat"))}, "pom.xml"),
         ({"pom.xml": pom(shade(), more=PARENT.format("org.x", "company", ""))}, "pom.xml"),
         ({"pom.xml": pom(shade(), more=PARENT.format("org.springframework.boot", "p", ""))}, None),

@@ -39,7 +39,12 @@ class New:
 
 def fitting(parent: Element, new: New, spare: str) -> New:
     """`new`, and where the parent is written `<parent/>` an empty element at its end, as `append` needs it then."""
-    return replace(new, below=(*new.below, New(spare))) if parent.is_empty_tag else new
+    return with_spare(new, spare) if parent.is_empty_tag else new
+
+
+def with_spare(new: New, spare: str) -> New:
+    """`new` with an empty element at its end."""
+    return replace(new, below=(*new.below, New(spare)))
 
 
 def append(document: Document, parent: Element, new: New) -> tuple[Splice, ...]:
@@ -88,18 +93,18 @@ def _is_extended(before: Element, after: Element, added: Mapping[int, Sequence[N
         _is_extended(old, one, added) if isinstance(old, Element) and isinstance(one, Element) else old == one
         for old, one in zip_longest(old_items, kept)
     )
-    return is_kept and all(_is_new(one, item) for one, item in zip_longest(new, items[len(kept) :]))
+    return is_kept and all(is_written(one, item) for one, item in zip_longest(new, items[len(kept) :]))
 
 
-def _is_new(new: New | None, item: Item | None) -> bool:
-    """Whether an element is what was to be inserted."""
+def is_written(new: New | None, item: Item | None) -> bool:
+    """Whether an element of a document is `new`, whatever the blanks in it."""
     if new is None or not isinstance(item, Element):
         return False
     is_alike = item.name == new.name and item.attributes == new.attributes
     below = _solid(item)
     if not new.below:
         return is_alike and item.text == new.text and all(isinstance(one, Text) for one in below)
-    return is_alike and all(_is_new(one, inner) for one, inner in zip_longest(new.below, below))
+    return is_alike and all(is_written(one, inner) for one, inner in zip_longest(new.below, below))
 
 
 def _solid(element: Element) -> list[Item]:

@@ -11,28 +11,16 @@ from collections.abc import Iterator
 
 from defender.archive import Archive
 from defender.edits.xml import Element
-from defender.edits.xml_insert import New, fitting
+from defender.edits.xml_insert import New, fitting, is_written, with_spare
 from defender.errors import RewriteRefused
+from defender.manifest import FOLDER
 from defender.plan import Edit
-from defender.runtimes.java.maven import agent, assembly, copying, shade, surroundings
+from defender.runtimes.java.maven import agent, copying, packing, surroundings
 from defender.runtimes.java.maven.additions import Addition, as_edits
 from defender.runtimes.java.maven.pom import Lineage, lineage
 from defender.runtimes.java.projects import Project
 
-__all__ = ["edits", "warnings"]
-
-_MODULE = "src/main/java/module-info.java"
-_HINT = "build the project and embed the package that is deployed"
-# What packs a function by itself, or changes compiled classes: none of it is proved by a test.
-_FOREIGN = {
-    "quarkus-maven-plugin": "Quarkus packs the function",
-    "micronaut-maven-plugin": "Micronaut packs the function",
-    "native-maven-plugin": "the function is compiled to native code",
-    "native-image-maven-plugin": "the function is compiled to native code",
-    "proguard-maven-plugin": "ProGuard drops and renames classes",
-    "maven-bundle-plugin": "an OSGi bundle lists the packages that it holds",
-}
-_SPRING = "org.springframework.boot:spring-boot-maven-plugin"
+__all__ = ["edits", "lacking", "warnings"]
 
 
 def edits(
@@ -52,17 +40,49 @@ def edits(
     """
     line = lineage(archive, project.build_file)
     _refuse_present(line)
-    _refuse_kind(archive, line)
+    packing.refuse_kind(archive, line)
     surroundings.refuse_rules(line)
     if not is_named:
         copying.refuse_analysis(line)
-    packing = _packing(archive, line, by_sam)
-    return as_edits([*_required(line, _url(line, root), version), *packing])
+    packed = packing.additions(archive, line, by_sam=by_sam)
+    return as_edits([*_required(line, _url(line, root), version), *packed])
 
 
 def warnings(archive: Archive, project: Project) -> tuple[str, ...]:
     """What a build of the edited project may fail at, for people to look after."""
     return tuple(surroundings.warnings(archive, lineage(archive, project.build_file)))
+
+
+def lacking(archive: Archive, project: Project, *, root: str | None = None) -> str | None:
+    """Why the build of an edited project would leave the agent out of its package; None when nothing is missing."""
+    line = lineage(archive, project.build_file)
+    folder = line.own.folder if root is None else root
+    place = posixpath.join(folder, FOLDER, *agent.GROUP.split("."), agent.NAME, "")
+    versions = {path[len(place) :].partition("/")[0] for path in archive.members if path.startswith(place)}
+    try:
+        packing.refuse_kind(archive, line)
+        missing = [one.rule for one in packing.additions(archive, line, by_sam=True)]
+    except RewriteRefused as error:
+        return str(error)
+    if not any(_is_there(line, _url(line, root), version) for version in versions):
+        return f"{line.own.path}: depends on no version of {agent.KEY} that lies in {place}"
+    return f"{line.own.path}: lacks {missing[0]}" if missing else None
+
+
+def _is_there(line: Lineage, url: str, version: str) -> bool:
+    """Whether repository and dependency of the project itself are what is inserted."""
+    wanted = (
+        ("repositories", agent.repository(url), "releases"),
+        ("dependencies", agent.dependency(version), "exclusions"),
+    )
+    return all(
+        sum(
+            is_written(new, one) or is_written(with_spare(new, spare), one)
+            for one in line.own.root.all(name, new.name)
+        )
+        == 1
+        for name, new, spare in wanted
+    )
 
 
 def _required(line: Lineage, url: str, version: str) -> Iterator[Addition]:
@@ -100,46 +120,6 @@ def _url(line: Lineage, root: str | None) -> str:
     return f"file://${{project.basedir}}/{relative}"
 
 
-def _packing(archive: Archive, line: Lineage, by_sam: bool) -> list[Addition]:
-    """What is to be added for the build to pack the agent; RewriteRefused where nothing packs dependencies."""
-    added = shade.additions(line) if shade.is_used(line) else []
-    by_assembly, more = assembly.judge(archive, line)
-    by_copying = copying.copies(line)
-    by_command = by_sam and copying.copies(line, by_command=True)
-    if by_command or shade.is_used(line) or by_assembly or by_copying:
-        return [*added, *more]
-    for name, pom, plugin, _ in line.plugins():
-        if name == _SPRING:
-            raise _refused(
-                pom.path, plugin, "Spring Boot packs jars into a jar, where Lambda does not find a handler"
-            )
-    raise RewriteRefused(
-        "nothing in this build puts dependencies into the package, so the agent would be missing from it",
-        path=line.own.path,
-        hint=f"add the shade plugin, or {_HINT}",
-    )
-
-
-def _refuse_kind(archive: Archive, line: Lineage) -> None:
-    own = line.own
-    packaging = line.resolved(own.root.value("packaging") or "jar")
-    if packaging != "jar":
-        element = own.root.first("packaging") or own.root
-        raise _refused(own.path, element, f"the project's packaging is {packaging}, not jar")
-    for name, pom, plugin, profile in line.plugins():
-        reason = _FOREIGN.get(name.partition(":")[2])
-        if reason is not None and profile is None:
-            raise _refused(pom.path, plugin, reason)
-    if posixpath.join(own.folder, _MODULE) in archive.members:
-        raise RewriteRefused(
-            "the project is a Java module, which would have to require the agent's",
-            path=posixpath.join(own.folder, _MODULE),
-            hint=_HINT,
-        )
-    if line.outside is not None and line.outside.startswith("io.micronaut"):
-        raise _refused(line.poms[-1].path, line.poms[-1].root, _FOREIGN["micronaut-maven-plugin"])
-
-
 def _refuse_present(line: Lineage) -> None:
     """Another agent of this name: a console's bundle, put in by hand."""
     for pom in line.poms:
@@ -153,4 +133,4 @@ def _refuse_present(line: Lineage) -> None:
 
 
 def _refused(path: str, element: Element, message: str) -> RewriteRefused:
-    return RewriteRefused(message, path=path, line=element.line, hint=_HINT)
+    return RewriteRefused(message, path=path, line=element.line, hint="take it out, then embed")

@@ -69,6 +69,8 @@ def _kept(lineage: Lineage, found: list[Configuration]) -> Iterator[Addition]:
     minimizing = [one for one in found if _flag(lineage, one, "minimizeJar") not in ("false", "", None)]
     filtering = [one for one in found if one.all("filters")]
     for one in minimizing:
+        if any(_keeps(lineage, one, entry) for entry in one.all("filters", "filter")):
+            continue
         involved = [*minimizing, *(other for other in filtering if other not in minimizing)]
         filters = one.all("filters")
         place = filters[0] if filters else one.element
@@ -86,6 +88,12 @@ def _kept(lineage: Lineage, found: list[Configuration]) -> Iterator[Addition]:
             new = New("filters", below=(new,), attributes=appended)
         why = "the shade plugin drops classes that nothing seems to use"
         yield Addition(one.pom.document, place, new, "java.maven.keep-classes", why)
+
+
+def _keeps(lineage: Lineage, one: Configuration, entry: Element) -> bool:
+    """Whether a filter keeps all classes of the agent; what it excludes is refused before."""
+    named = any(agent.names_artifact(_text(lineage, one, each)) for each in entry.all("artifact"))
+    return named and any(each.text == "**" for each in entry.all("includes", "include"))
 
 
 def _refuse_merging(

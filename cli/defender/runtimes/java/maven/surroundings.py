@@ -20,6 +20,8 @@ _OFFLINE = re.compile(r"(?:^|\s)(?:-[a-zA-Z]*o|--offline)(?:\s|$)")
 _OFFLINE_FILES = "aether.offline.protocols"
 # They look at each file of the project, and fail the build for one without a header.
 _HEADERS = ("apache-rat-plugin", "license-maven-plugin")
+# They bring a pom.xml into their own order, or fail the build for another one.
+_SORTING = ("sortpom-maven-plugin", "tidy-maven-plugin", "spotless-maven-plugin")
 _HINT = "change it, or build the project and embed the package that is deployed"
 _LARGEST = 1 << 20
 
@@ -42,6 +44,8 @@ def warnings(archive: Archive, lineage: Lineage) -> Iterator[str]:
     for name, pom, _, _ in lineage.plugins():
         if name.partition(":")[2] in _HEADERS:
             yield f"{pom.path}: {name} may ask for a licence header in the agent's files; exclude the folder twistlock"
+        if name.partition(":")[2] in _SORTING:
+            yield f"{pom.path}: {name} may want what is inserted in another place"
     if lineage.outside is not None and not lineage.outside.startswith("org.springframework.boot:"):
         yield (
             f"{lineage.poms[-1].path}: the parent {lineage.outside} is not in the package; "
@@ -56,6 +60,10 @@ def refuse_rules(lineage: Lineage) -> None:
             name = rule.name[:1].lower() + rule.name[1:]
             if name == "requireNoRepositories" and rule.value("banRepositories") != "false":
                 raise _refused(one, rule, "a rule of the enforcer plugin forbids repositories in a pom.xml")
+            if name == "requireExplicitDependencyScope":
+                raise _refused(
+                    one, rule, "a rule of the enforcer plugin asks for a scope that is written out"
+                )
             if name == "bannedRepositories":
                 raise _refused(one, rule, "a rule of the enforcer plugin bans repositories")
             if name == "bannedDependencies" and _bans(lineage, rule):
