@@ -35,6 +35,7 @@ _OF_CLASSES = frozenset(
 _DYNAMIC = frozenset({"define_method", "define_singleton_method"})
 _EVALUATORS = frozenset({"eval", "class_eval", "module_eval", "instance_eval"})
 _SENDERS = frozenset({"send", "__send__", "public_send"})
+_RULED = _CHANGERS | _EVALUATORS | {"remove_const", "const_set", "prepend"}
 # Calls that take a method's name and leave the method what it is.
 _HARMLESS = VISIBILITY | {
     *("method", "public_method", "singleton_method", "instance_method", "public_instance_method"),
@@ -51,35 +52,41 @@ class Handler:
 
     target: Target
     names: frozenset[str]
+    is_renamed: bool
     is_copied: bool
 
     @classmethod
-    def of(cls, source: Source, target: Target) -> Handler:
-        """The handler as one file may name it: `Other = Name` gives its class another name."""
+    def of(cls, source: Source, target: Target, assignments: list[Node]) -> Handler:
+        """The handler as one file may name it: `Other = Name` gives a class, or a module around it, another name."""
         names = set(target.constant[-1:])
-        for node in walk(source.root):
-            if node.type == "assignment" and names:
-                left = constant(source, node.child_by_field_name("left"))
-                right = constant(source, node.child_by_field_name("right"))
-                if left and right and right[-1] in names:
-                    names.add(left[-1])
+        is_renamed = False
+        for node in assignments:
+            left = constant(source, node.child_by_field_name("left"))
+            right = constant(source, node.child_by_field_name("right"))
+            if left and right and right[-1] in {*names, *target.constant}:
+                is_renamed = True
+                names |= {left[-1]} if right[-1] in names else set()
         copied = re.search(rb"\bmodule_function\b|\bextend[ (]+self\b", source.data)
-        return cls(target, frozenset(names) if names else _EVERYONES, copied is not None)
+        return cls(target, frozenset(names) if names else _EVERYONES, is_renamed, copied is not None)
+
+    def is_named(self, place: Owner) -> bool:
+        """Whether a class or module may be the handler's, by its name."""
+        if place.path is not None and self.target.constant and not self.is_renamed:
+            return place.path == self.target.constant
+        return place.name in self.names
 
     def may_own(self, place: Owner | None) -> bool:
         """Whether a method that is defined in this place could be the handler's."""
         if place is None:
             return True
         if not self.target.constant:
-            return place.kind is Kind.MAIN or (place.kind is Kind.MODULE and place.name in self.names)
+            return place.kind is Kind.MAIN or (place.kind is Kind.MODULE and self.is_named(place))
         is_copy = place.kind is Kind.MODULE and self.is_copied and not place.is_class
-        return place.name in self.names and (place.kind is Kind.SINGLETON or is_copy)
+        return self.is_named(place) and (place.kind is Kind.SINGLETON or is_copy)
 
     def is_body(self, place: Owner | None) -> bool:
         """Whether the place is where the handler's class or module is made, or the top level for one without."""
-        return place is not None and (
-            place.name in self.names if self.target.constant else self.may_own(place)
-        )
+        return place is not None and (self.is_named(place) if self.target.constant else self.may_own(place))
 
 
 @dataclass(frozen=True)
@@ -94,11 +101,13 @@ class Call:
     place: Owner | None
 
     @classmethod
-    def of(cls, source: Source, node: Node) -> Call | None:
-        """The call of a method that is named; `send(:name, ...)` is one of `name`."""
+    def of(cls, source: Source, node: Node, method: str) -> Call | None:
+        """The call, if it may do something to methods or to that of this name; `send(:name, ...)` is one of `name`."""
         name, given = called(source, node), arguments(node)
         if name in _SENDERS and given:
             name, given = symbol(source, given[0]), given[1:]
+        if name not in _RULED and f":{method}".encode() not in source.bytes_of(node):
+            return None
         receiver = node.child_by_field_name("receiver")
         if receiver is not None and receiver.type == "self":
             receiver = None
@@ -129,7 +138,7 @@ def troubling(source: Source, handler: Handler, node: Node, from_outside: bool =
 
     Of another file than the handler's only those count that name the class which they change.
     """
-    call = Call.of(source, node)
+    call = Call.of(source, node, handler.target.method)
     if call is None or (from_outside and not call.names_class(handler)):
         return None
     rules = (_changes, _defines, _assigns, _prepends, _evaluates, _decorates)
@@ -163,8 +172,10 @@ def _is_literal(node: Node) -> bool:
 def _assigns(handler: Handler, call: Call) -> str | None:
     if call.name not in ("remove_const", "const_set") or not call.given:
         return None
-    is_ours = symbol(call.source, call.given[0]) in handler.target.constant
-    return f"{call.name} changes the constant" if is_ours else None
+    if symbol(call.source, call.given[0]) in handler.target.constant:
+        return f"{call.name} changes the constant"
+    is_named = bool(call.names(*call.given[1:]) & set(handler.target.constant))
+    return f"{call.name} gives the constant's value another name" if is_named else None
 
 
 def _prepends(handler: Handler, call: Call) -> str | None:

@@ -30,12 +30,14 @@ _OPENERS = frozenset({"class_eval", "class_exec", "module_eval", "module_exec"})
 class Owner:
     """The class or module that a place belongs to, by the last part of its name; "" at the top level.
 
-    `is_class` is false for what may be a module: only a module's methods can be made its own.
+    `path` is the whole name, where nothing but the text of plain names around it decides that. `is_class` is false for
+    what may be a module: only a module's methods can be made its own.
     """
 
     kind: Kind
     name: str
     is_class: bool = False
+    path: tuple[str, ...] | None = None
 
 
 def owner(source: Source, node: Node) -> Owner | None:
@@ -55,7 +57,7 @@ def owner(source: Source, node: Node) -> Owner | None:
         elif current.type in ("class", "module"):
             name = constant(source, current.child_by_field_name("name"))
             kind = Kind.SINGLETON if is_singleton else Kind.MODULE
-            return _named(name, kind, current.type == "class")
+            return _named(name, kind, current.type == "class", _path(source, current))
         current = current.parent
     return Owner(Kind.SINGLETON if is_singleton else Kind.MAIN, "")
 
@@ -70,8 +72,28 @@ def is_run_later(node: Node) -> bool:
     return False
 
 
-def _named(name: tuple[str, ...] | None, kind: Kind, is_class: bool = False) -> Owner | None:
-    return None if name is None else Owner(kind, name[-1], is_class)
+def _named(
+    name: tuple[str, ...] | None, kind: Kind, is_class: bool = False, path: tuple[str, ...] | None = None
+) -> Owner | None:
+    return None if name is None else Owner(kind, name[-1], is_class, path)
+
+
+def _path(source: Source, opened: Node) -> tuple[str, ...] | None:
+    """The whole name of a class or module; None where a name of several parts may lead to an inherited constant."""
+    parts: tuple[str, ...] = ()
+    current: Node | None = opened
+    while current is not None:
+        if current.type in ("class", "module"):
+            name = constant(source, current.child_by_field_name("name"))
+            if name is not None and len(name) == 2 and name[0] == "":
+                return (name[1], *parts)
+            if name is None or len(name) > 1:
+                return None
+            parts = (*name, *parts)
+        elif current.type not in ("program", "body_statement"):
+            return None
+        current = current.parent
+    return parts
 
 
 def _keeps_self(source: Source, block: Node) -> bool:

@@ -34,8 +34,9 @@ def refuse_rebinding(source: Source, target: Target, found: list[Binding]) -> No
 
 def refuse_rebinding_from_outside(source: Source, target: Target) -> None:
     """The same for a file of the package that defines the method nowhere: calls that name what they change."""
-    handler = Handler.of(source, target)
-    for call in captures(query(GRAMMAR, scm("rebinding")), source.root).get("call", []):
+    named = captures(query(GRAMMAR, scm("rebinding")), source.root)
+    handler = Handler.of(source, target, named.get("assignment", []))
+    for call in named.get("call", []):
         why = troubling(source, handler, call, from_outside=True)
         if why:
             raise _refused(source, target, call, why)
@@ -43,8 +44,8 @@ def refuse_rebinding_from_outside(source: Source, target: Target) -> None:
 
 def refuse_own_names(source: Source) -> None:
     """Raise RewriteRefused for what stands in the agent's way in any file that requires it first."""
-    opened = captures(query(GRAMMAR, scm("rebinding")), source.root).get("module", [])
-    for node in [*opened, *(name for _, name in _assigned(source))]:
+    named = captures(query(GRAMMAR, scm("rebinding")), source.root)
+    for node in [*named.get("module", []), *(name for _, name in _assigned(named))]:
         name = constant(source, node)
         if name is not None and name[-1] == "Twistlock":
             raise refuse(source, node, "the file has a name Twistlock of its own, which is the agent's")
@@ -63,7 +64,7 @@ def _refused(source: Source, target: Target, node: Node, why: str) -> RewriteRef
 def _troubles(source: Source, target: Target, found: list[Binding]) -> Iterator[tuple[Node, str]]:
     known = {binding.node.start_byte for binding in found}
     named = captures(query(GRAMMAR, scm("rebinding")), source.root)
-    handler = Handler.of(source, target)
+    handler = Handler.of(source, target, named.get("assignment", []))
     yield from _by_definition(source, handler, known, named)
     for node in (*named.get("alias", []), *named.get("undef", [])):
         names = node.named_children[:1] if node.type == "alias" else node.named_children
@@ -74,7 +75,7 @@ def _troubles(source: Source, target: Target, found: list[Binding]) -> Iterator[
         why = troubling(source, handler, call) if call.start_byte not in known else None
         if why:
             yield call, why
-    yield from _by_assignment(source, target, found)
+    yield from _by_assignment(source, target, found, named)
     for binding in found:
         if binding.signature is not None:
             yield from _by_signature(source, binding, binding.signature)
@@ -102,16 +103,18 @@ def _may_be(source: Source, handler: Handler, definition: Node) -> bool:
     if on is not None and on.type != "self":
         name = constant(source, on)
         return name is None or name[-1] in handler.names
-    return place is None or (place.kind is Kind.MODULE and place.name in handler.names)
+    return place is None or (place.kind is Kind.MODULE and handler.is_named(place))
 
 
-def _by_assignment(source: Source, target: Target, found: list[Binding]) -> Iterator[tuple[Node, str]]:
+def _by_assignment(
+    source: Source, target: Target, found: list[Binding], named: dict[str, list[Node]]
+) -> Iterator[tuple[Node, str]]:
     """Another object under a name that the handler is called by."""
     first = min((binding.node.start_byte for binding in found), default=None)
     known = {binding.node.start_byte for binding in found}
     if first is None or not target.constant:
         return
-    for node, left in _assigned(source):
+    for node, left in _assigned(named):
         name = constant(source, left)
         if name and name[-1] in target.constant and node.start_byte > first and node.start_byte not in known:
             yield node, "the constant is assigned anew"
@@ -131,7 +134,8 @@ def _by_signature(source: Source, binding: Binding, signature: Node) -> Iterator
 
 def refuse_unknown_value(source: Source, target: Target) -> None:
     """Raise RewriteRefused where the handler is called on a constant whose value only the running code shows."""
-    for node, left in _assigned(source):
+    named = captures(query(GRAMMAR, scm("rebinding")), source.root)
+    for node, left in _assigned(named):
         name = constant(source, left)
         if name is not None and name[-1] in target.constant[-1:]:
             raise refuse(
@@ -142,15 +146,14 @@ def refuse_unknown_value(source: Source, target: Target) -> None:
             )
 
 
-def _assigned(source: Source) -> Iterator[tuple[Node, Node]]:
+def _assigned(named: dict[str, list[Node]]) -> Iterator[tuple[Node, Node]]:
     """Every assignment, and each name that it assigns."""
     lists = ("left_assignment_list", "destructured_left_assignment", "rest_assignment")
-    for node in walk(source.root):
-        if node.type in ("assignment", "operator_assignment"):
-            left = node.child_by_field_name("left")
-            if left is not None:
-                for name in walk(left, lambda inner: inner.type in lists):
-                    yield node, name
+    for node in named.get("assignment", []):
+        left = node.child_by_field_name("left")
+        if left is not None:
+            for name in walk(left, lambda inner: inner.type in lists):
+                yield node, name
 
 
 def _where(node: Node) -> str:

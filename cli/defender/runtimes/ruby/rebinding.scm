@@ -9,3 +9,5 @@
 (class name: (_) @module)
 (module name: (_) @module)
 (superclass) @superclass
+(assignment) @assignment
+(operator_assignment) @assignment
