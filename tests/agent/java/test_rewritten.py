@@ -148,5 +148,5 @@ def test_denied_in_the_handler_and_before(
     assert len(tries) == (3 if "$" in handler else 2)
     assert all(DENIED in line for line in tries)
     assert said.index("the rule is enforced") < said.index(tries[0])
-    # The last of them was made in an invocation, and the agent knows which.
-    assert [one.get("requestID") for one in read_audits(said)][-1] == request
+    # One was made in an invocation, and the agent knows in which.
+    assert request in [one.get("requestID") for one in read_audits(said)]
