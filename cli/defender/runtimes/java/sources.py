@@ -54,6 +54,7 @@ class Sources:
         self._archive = archive
         self._folder = folder
         self._units: dict[str, Unit] = {}
+        self._read: dict[str, bytes] = {}
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
@@ -79,8 +80,10 @@ class Sources:
         }
 
     def read(self, path: str) -> bytes:
-        """A file's bytes."""
-        return self._archive.read(path)
+        """A file's bytes; each is inflated once."""
+        if path not in self._read:
+            self._read[path] = self._archive.read(path)
+        return self._read[path]
 
     def unit(self, path: str) -> Unit:
         """A file, parsed; raises Unproven."""
