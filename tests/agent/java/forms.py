@@ -164,8 +164,10 @@ def _javac(form: Form, files: dict[str, bytes], sources: Path, target: Path) -> 
         (sources / path).write_bytes(data)
     target.mkdir(parents=True)
     chosen = [str((sources if path in files else inputs) / path) for path in paths]
-    options = ["--release", str(form.release), "-nowarn", "-Xlint:-options", "-proc:none"]
-    libraries = map(str, [*(LIBRARIES / "function").glob("*.jar"), AGENT])
+    options = ["--release", str(form.release), "-nowarn", "-Xlint:-options"]
+    processors = [*(LIBRARIES / "processors").glob("*.jar")] if form.facts.get("processors") else []
+    options += ["-processorpath", ":".join(map(str, processors))] if processors else ["-proc:none"]
+    libraries = map(str, [*(LIBRARIES / "function").glob("*.jar"), AGENT, *processors])
     options += ["-encoding", form.facts.get("encoding", "utf-8"), "-cp", ":".join(libraries)]
     return ["javac", *options, "-d", str(target), *chosen]
 
