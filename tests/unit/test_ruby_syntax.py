@@ -41,11 +41,12 @@ def test_shim(path: Path) -> None:
     assert newer(path.read_bytes()) == []
 
 
-@pytest.mark.parametrize("exact", ["", "yes"])
+@pytest.mark.parametrize("form", ["exact", "signed", "beside"])
 @pytest.mark.parametrize("opening", ["", "class << self"])
-def test_inserted_lines(exact: str, opening: str) -> None:
+def test_inserted_lines(form: str, opening: str) -> None:
     values = {"method": "handler", "original": "original", "opening": opening, "prefix": "private "}
-    assert newer(template("ruby", "wrap.rb.j2", **values, exact=exact, beside="yes").encode()) == []
+    forms = {one: "yes" if one == form else "" for one in ("exact", "signed", "beside")}
+    assert newer(template("ruby", "wrap.rb.j2", **values, **forms).encode()) == []
 
 
 @pytest.mark.parametrize(

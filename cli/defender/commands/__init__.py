@@ -52,7 +52,7 @@ def choose(command: _Command) -> _Command:
         option(
             "--runtime",
             metavar="RUNTIME",
-            help="A family or identifier: python, python3.12, nodejs20.x, ruby3.3.",
+            help="A family or identifier: python, python3.12, nodejs20.x, ruby3.3, java21.",
         ),
     ):
         command = decorate(command)

@@ -24,7 +24,6 @@ from defender.policy import file as policy_file
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
-_EFFECTS = click.Choice([str(effect) for effect in Effect])
 
 
 def _option(*names: str, env: str, **settings: Any) -> Callable[[Command], Command]:

@@ -114,6 +114,27 @@ def refuse_lone_carriage_returns(path: str, data: bytes) -> None:
         )
 
 
+def syntax_errors(source: Source) -> Iterator[Node]:
+    """The places that the grammar does not know, or where it misses something, in source order."""
+    if source.root.has_error:
+        for node in walk(source.root, lambda node: node.has_error):
+            if node.is_error or node.is_missing:
+                yield node
+
+
+def refuse_syntax_errors(source: Source) -> None:
+    """Raise RewriteRefused with the first place that the grammar does not know."""
+    for node in syntax_errors(source):
+        line, column = source.position(node.start_byte)
+        raise RewriteRefused(
+            "syntax error",
+            path=source.path,
+            line=line,
+            column=column,
+            hint="correct it; if the language takes it as it is, defender's grammar does not know it: report that",
+        )
+
+
 def walk(node: Node, enter: Callable[[Node], bool] = lambda _: True) -> Iterator[Node]:
     """All nodes below `node` and itself, in source order; below those that `enter` refuses, none.
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from defender.edits.source import Source, masked, refuse_lone_carriage_returns, walk
+from defender.edits.source import Source, masked, refuse_lone_carriage_returns, syntax_errors, walk
 from defender.errors import RewriteRefused
 
 if TYPE_CHECKING:
@@ -55,10 +55,8 @@ def parse(path: str, data: bytes) -> JavaSource:
         if int(match[1], 16) in _MOVES:
             line, _ = source.position(match.start())
             raise Unproven(f"{path}:{line}: a Unicode escape may end a string or a comment")
-    if source.root.has_error:
-        for node in walk(source.root, lambda node: node.has_error):
-            if node.is_error or node.is_missing:
-                raise Unproven("the parser does not know this syntax", source, node)
+    for node in syntax_errors(source):
+        raise Unproven("the parser does not know this syntax", source, node)
     return source
 
 

@@ -6,11 +6,10 @@ Decides nothing about handlers.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from defender.edits.source import UTF8_BOM, Source, masked, walk
+from defender.edits.source import UTF8_BOM, Source, masked, refuse_syntax_errors, walk
 from defender.edits.splice import Splice
 from defender.errors import RewriteRefused
 
@@ -30,7 +29,6 @@ FUNCTIONS = frozenset(
         "method_definition",
     }
 )
-_HASHBANG = re.compile(rb"#!.*")
 # No quote stands in it: the text of a string that ends the file is none.
 _SOURCE_MAP = re.compile(rb"//[#@] ?sourceMappingURL=[^\s'\"`]*\s*\Z")
 
@@ -42,11 +40,7 @@ def parse(path: str, data: bytes, grammar: str = JAVASCRIPT) -> Source:
     Raises RewriteRefused with the place of a syntax error, and for what is not UTF-8.
     """
     source = Source(path, data, _blanked(path, data), grammar)
-    if source.root.has_error:
-        for node in walk(source.root, lambda node: node.has_error):
-            if node.is_error or node.is_missing:
-                line, column = source.position(node.start_byte)
-                raise RewriteRefused("syntax error", path=path, line=line, column=column)
+    refuse_syntax_errors(source)
     return source
 
 
@@ -186,11 +180,6 @@ def string_value(source: Source, node: Node | None) -> str | None:
         return None
     text = text_of(source, node)[1:-1]
     return None if "\\" in text else text
-
-
-def own_functions(node: Node) -> Iterator[Node]:
-    """All nodes below that run when the module is loaded."""
-    return walk(node, in_module_scope)
 
 
 def refuse_unreachable(source: Source) -> None:

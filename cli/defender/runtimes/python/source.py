@@ -20,7 +20,7 @@ from defender.edits.source import (
     masked,
     query,
     refuse_lone_carriage_returns,
-    walk,
+    syntax_errors,
 )
 from defender.errors import RewriteRefused
 
@@ -89,10 +89,8 @@ def _refuse_syntax_errors(source: Source) -> None:
             line=own_error.lineno,
             column=own_error.offset,
         )
-    if not source.root.has_error:
-        return
-    for node in walk(source.root, lambda node: node.has_error):
-        if (node.is_error or node.is_missing) and not _is_grammar_gap(node, own_error):
+    for node in syntax_errors(source):
+        if not _is_grammar_gap(node, own_error):
             line, column = source.position(node.start_byte)
             raise RewriteRefused("syntax error", path=source.path, line=line, column=column)
 

@@ -69,7 +69,11 @@ def shape(archive: Archive, function: Function) -> str:
 def unprotected(archive: Archive, function: Function) -> str | None:
     """What the sources lack for the handler to run inside the agent; None when nothing."""
     if resolve(archive, function.task_root, function.handler) is None:
-        raise DetectionError(f"no file for handler {function.handler!r}", path=function.task_root)
+        raise DetectionError(
+            f"no file for handler {function.handler!r}",
+            path=function.task_root,
+            hint="the file named before the first dot has to lie in this folder, with the ending .rb",
+        )
     handler = target(function.handler)
     path = _defining_file(archive, function, handler)
     if not wrapping.is_wrapped(path, archive.read(path), handler):
@@ -96,7 +100,10 @@ def _defining_file(archive: Archive, function: Function, handler: Target) -> str
             others = [path, *_reached(archive, function, path)] if call.start_byte > first else []
             for other in (one for one in others if one != function.file):
                 if bindings(parse(other, archive.read(other)), handler):
-                    raise refuse(own, call, f"{other}, which is loaded later, defines {handler.label!r} anew")
+                    why = f"{other}, which is loaded later, defines {handler.label!r} anew"
+                    raise refuse(
+                        own, call, why, "load it before the definition, or take the handler out of it"
+                    )
         return function.file
     possible = [*reached, *_named_by_constant(archive, function, handler, reached)]
     defining = [path for path in possible if bindings(parse(path, archive.read(path)), handler)]

@@ -94,11 +94,19 @@ def target(handler: str) -> Target:
             hint="a handler is written file.method or file.Module::Class.method",
         )
     if len(parts) == 3 and not _CONSTANT.fullmatch(constant):
-        raise DetectionError(f"{handler!r} is no Ruby handler: {constant!r} is no name of a class or module")
+        raise DetectionError(
+            f"{handler!r} is no Ruby handler: {constant!r} is no name of a class or module",
+            hint="a handler is written file.method or file.Module::Class.method",
+        )
     if file in _CLIENTS_FILES:
-        raise DetectionError(f"{handler!r}: Ruby has loaded another file named {file!r} before")
+        raise DetectionError(
+            f"{handler!r}: Ruby has loaded another file named {file!r} before",
+            hint="rename the handler's file",
+        )
     if not constant and method in _CLIENTS_METHODS:
-        raise DetectionError(f"{handler!r}: Lambda's runtime client has a method of this name itself")
+        raise DetectionError(
+            f"{handler!r}: Lambda's runtime client has a method of this name itself", hint="rename the method"
+        )
     names = tuple(constant.removeprefix("::").split("::")) if constant else ()
     return Target(file, names, method)
 

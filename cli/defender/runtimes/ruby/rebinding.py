@@ -48,10 +48,17 @@ def refuse_own_names(source: Source) -> None:
     for node in [*named.get("module", []), *(name for _, name in _assigned(named))]:
         name = constant(source, node)
         if name is not None and name[-1] == "Twistlock":
-            raise refuse(source, node, "the file has a name Twistlock of its own, which is the agent's")
+            raise refuse(
+                source, node, "the file has a name Twistlock of its own, which is the agent's", "rename it"
+            )
     for node in walk(source.root, lambda node: node.type == "program"):
         if node.type == "begin_block":
-            raise refuse(source, node, "a BEGIN block runs before the agent could start")
+            raise refuse(
+                source,
+                node,
+                "a BEGIN block runs before the agent could start",
+                "write its statements first in the file, without BEGIN",
+            )
 
 
 def _refused(source: Source, target: Target, node: Node, why: str) -> RewriteRefused:

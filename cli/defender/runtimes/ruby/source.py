@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from defender.edits.source import UTF8_BOM, Source, masked, refuse_lone_carriage_returns, walk
+from defender.edits.source import UTF8_BOM, Source, masked, refuse_lone_carriage_returns, refuse_syntax_errors
 from defender.errors import RewriteRefused
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ def parse(path: str, data: bytes) -> Source:
     if stop:
         line, column = source.position(stop.start())
         raise RewriteRefused(
-            "Ruby reads the file no further than this control character", path=path, line=line, column=column
+            "Ruby reads the file no further than this control character",
+            path=path,
+            line=line,
+            column=column,
+            hint="take it out, or write it as an escape sequence in a string",
         )
-    if source.root.has_error:
-        for node in walk(source.root, lambda node: node.has_error):
-            if node.is_error or node.is_missing:
-                line, column = source.position(node.start_byte)
-                raise RewriteRefused("syntax error", path=path, line=line, column=column)
+    refuse_syntax_errors(source)
     return source
 
 
