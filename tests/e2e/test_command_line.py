@@ -24,13 +24,6 @@ HANDLER = b"import os\n\n\ndef lambda_handler(event, context):\n    return {'ok'
 DEFENDER = (sys.executable, "-m", "defender")
 
 
-@pytest.fixture(autouse=True)
-def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith(("DEFENDER_", "TW_POLICY"))]:
-        monkeypatch.delenv(name)
-
-
 def make_zip(path: str = "f.zip", **members: bytes) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in (members or {"lambda_function.py": HANDLER}).items():

@@ -1,6 +1,6 @@
 """The registry of runtimes: one module each, all with the same few functions.
 
-A new runtime is one module here, one line in `REGISTRY`, and one folder each in `templates/`, `agent/`
+A new runtime is one package here, one line in `REGISTRY`, and one folder each in `templates/`, `agent/`
 and `fixtures/`; a contract test compares the four lists.
 """
 
