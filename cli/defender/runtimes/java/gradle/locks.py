@@ -1,0 +1,105 @@
+"""Files that hold a build to the dependencies it had: lock files are extended by the agent, checksums are refused."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+
+from defender.edits.splice import Splice
+from defender.errors import RewriteRefused
+from defender.plan import Edit
+from defender.runtimes.java.gradle.build import Build, is_file
+
+_LOCK = "gradle.lockfile"
+_OLD_LOCKS = "gradle/dependency-locks/"
+_VERIFICATION = "gradle/verification-metadata.xml"
+_RULE = "java.gradle.lock-agent"
+_CLASSPATHS = ("compileClasspath", "runtimeClasspath", "testCompileClasspath", "testRuntimeClasspath")
+# Configurations of well-known plugins that hold none of a project's own dependencies.
+_OTHERS = frozenset(
+    {
+        "annotationProcessor",
+        "testAnnotationProcessor",
+        "checkstyle",
+        "pmd",
+        "pmdAux",
+        "spotbugs",
+        "spotbugsPlugins",
+    }
+    | {"jacocoAgent", "jacocoAnt", "archives", "default", "signatures", "errorprone"}
+)
+_BY_HAND = "build the project and embed the package that is deployed"
+
+
+def edits(build: Build, coordinates: str) -> tuple[Edit, ...]:
+    """The agent as a line of the project's lock file, where it has one.
+
+    Raises RewriteRefused for lock files of another kind, and where checksums are verified.
+    """
+    _refuse_others(build)
+    path = posixpath.join(build.folder, _LOCK)
+    if not is_file(build.archive, path):
+        return ()
+    data = build.archive.read(path)
+    lines = data.split(b"\n")
+    names = _locked(path, lines)
+    if not names:
+        return ()
+    newline = "\r\n" if lines[0].endswith(b"\r") else "\n"
+    line = f"{coordinates}={','.join(names)}{newline}".encode()
+    splice = Splice.insert(_place(lines, line), line)
+    return (Edit(path, _RULE, "the lock file allows what it lists", (splice,), _proof(path, data, line)),)
+
+
+def _locked(path: str, lines: list[bytes]) -> list[str]:
+    """The project's classpaths that are locked; RewriteRefused where others are that may hold the agent, too."""
+    found: set[str] = set()
+    for line in lines:
+        entry = line.strip()
+        if entry and not entry.startswith(b"#"):
+            key, equals, rest = entry.partition(b"=")
+            names = {one for one in rest.decode("ascii", "replace").split(",") if one}
+            if not equals or (key == b"empty" and names & set(_CLASSPATHS)):
+                raise RewriteRefused("a lock file that can't be extended", path=path, hint=_BY_HAND)
+            found |= names
+    unknown = found - set(_CLASSPATHS) - _OTHERS
+    if unknown:
+        raise RewriteRefused(
+            f"whether the agent belongs to the locked configuration {min(unknown)!r} can't be told",
+            path=path,
+            hint=_BY_HAND,
+        )
+    return [name for name in _CLASSPATHS if name in found]
+
+
+def _place(lines: list[bytes], wanted: bytes) -> int:
+    """Where the line belongs: entries are in order, and `empty=` stands last."""
+    at = 0
+    for line in lines:
+        entry = line.strip()
+        if entry and not entry.startswith(b"#") and (entry.startswith(b"empty=") or entry > wanted.strip()):
+            return at
+        at += len(line) + 1
+    return at - 1
+
+
+def _proof(path: str, before: bytes, line: bytes) -> Callable[[bytes], None]:
+    wanted = sorted([*before.split(b"\n"), line.rstrip(b"\n")])
+
+    def prove(after: bytes) -> None:
+        if sorted(after.split(b"\n")) != wanted:
+            raise RewriteRefused("the lock file would not read as intended", path=path)
+
+    return prove
+
+
+def _refuse_others(build: Build) -> None:
+    for folder in {build.root, build.folder}:
+        path = posixpath.join(folder, _VERIFICATION)
+        if is_file(build.archive, path):
+            raise RewriteRefused(
+                "checksums of dependencies are verified, and lack the agent's", path=path, hint=_BY_HAND
+            )
+        old = posixpath.join(folder, _OLD_LOCKS)
+        if any(name.startswith(old) for name in build.archive.members):
+            raise RewriteRefused("lock files of Gradle before 6.8", path=old.rstrip("/"), hint=_BY_HAND)
