@@ -1,7 +1,7 @@
 """One Groovy build script: its statements, the calls with a closure among them, and whether its end is ever reached.
 
 Gradle's blocks add up, so what defender inserts goes to the end of the file, and nothing of what stands before it
-has to be understood; it is only searched for what would keep the end from being reached, or rename what is used.
+has to be understood. It is only searched for what would keep the end from being reached, or rename what is used.
 """
 
 from __future__ import annotations

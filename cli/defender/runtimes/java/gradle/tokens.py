@@ -29,7 +29,7 @@ _BEGINNING = frozenset({"return", "in", "case", "assert", "throw", "else", "new"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token. `fresh`: first on its line, or in its statement; `value`: what a string says, None if computed."""
+    """One token. `fresh`: first on its line or in its statement; `value`: what a string says, None if computed."""
 
     kind: str
     text: str
