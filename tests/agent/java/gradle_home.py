@@ -1,0 +1,118 @@
+"""Two Gradles: Debian's, the oldest that is tested, and a newer one made of the jar that plugins are compiled against.
+
+That jar holds all of Gradle's classes, and says which modules there were; a home for it needs one small jar for each.
+It lacks the Kotlin DSL and its own way to javac, so builds call javac as a program.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from .conftest import ROOT
+
+PACKAGES = ROOT / "build" / "gradle"
+API = "gradle-api-8.5.jar"
+VERSION = "8.5"
+OLD, NEW = 4, 8
+# What the modules need besides Gradle's own classes.
+_LIBRARIES = ("annotations-", "ant-", "groovy", "javaparser-", "junit-4", "kotlin-", "qdox-")
+_MODULES = "-classpath.properties"
+_ABSENT = ("gradle-instrumentation-agent", "gradle-java-compiler-plugin")
+_OPENED = (
+    "java.base/java.lang",
+    "java.base/java.lang.invoke",
+    "java.base/java.net",
+    "java.base/java.nio.charset",
+    "java.base/java.util",
+    "java.base/java.util.concurrent.atomic",
+    "java.prefs/java.util.prefs",
+)
+# Of the user's home, where there may be settings, nothing is read.
+_INIT = """
+beforeSettings { settings ->
+    settings.pluginManagement.repositories { maven { url = uri('%s') } }
+    settings.pluginManagement.resolutionStrategy.eachPlugin {
+        if (requested.id.id == 'com.gradleup.shadow') {
+            useModule("com.gradleup.shadow:shadow-gradle-plugin:${requested.version}")
+        }
+    }
+}
+allprojects {
+    tasks.withType(JavaCompile) {
+        options.fork = true
+        options.forkOptions.executable = new File(System.getProperty('java.home'), 'bin/javac').path
+    }
+}
+"""
+
+
+def run(version: int, folder: Path, task: str, home: Path, java: Path) -> str:
+    """What a run of Gradle printed, whatever came of it; its own files go below `home`."""
+    command = ["gradle"] if version == OLD else _command(home, java)
+    done = subprocess.run(
+        [*command, "--no-daemon", "--continue", "--quiet", f"--gradle-user-home={home / 'user'}", task],
+        cwd=folder,
+        env=_environment(java),
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout + done.stderr
+
+
+def _environment(java: Path) -> Mapping[str, str]:
+    own = {
+        name: value for name, value in os.environ.items() if not name.startswith(("GRADLE", "JAVA", "ORG_"))
+    }
+    return own | {"JAVA_HOME": str(java), "GRADLE_OPTS": "-XX:TieredStopAtLevel=1 -Xshare:auto"}
+
+
+def _command(home: Path, java: Path) -> list[str]:
+    """The newer Gradle's, in one JVM: its memory is what Gradle asks for, or it would start another."""
+    init = home / "init.gradle"
+    init.write_text(_INIT % (PACKAGES / "plugins").as_uri())
+    opened = [option for one in _OPENED for option in ("--add-opens", f"{one}=ALL-UNNAMED")]
+    memory = ["-Xmx512m", "-XX:MaxMetaspaceSize=384m", "-XX:TieredStopAtLevel=1"]
+    jar = _distribution(home / "gradle")
+    agent = "-Dorg.gradle.internal.instrumentation.agent=false"
+    return [
+        *(
+            str(java / "bin" / "java"),
+            *memory,
+            *opened,
+            agent,
+            "-cp",
+            str(jar),
+            "org.gradle.launcher.GradleMain",
+        ),
+        *("--init-script", str(init)),
+    ]
+
+
+def _distribution(folder: Path) -> Path:
+    """A home for the newer Gradle; its one jar."""
+    libraries = folder / "lib"
+    (libraries / "plugins").mkdir(parents=True)
+    needed = [API]
+    for path in sorted((PACKAGES / "api").glob("*.jar")):
+        # Where a link leads to is where Gradle would look for its home.
+        os.link(path, libraries / path.name)
+        needed += [path.name] if path.name.startswith(_LIBRARIES) else []
+    with zipfile.ZipFile(libraries / API) as packed:
+        names = [name for name in packed.namelist() if name.endswith(_MODULES) and "/" not in name]
+        for name in (*names, *(f"{one}{_MODULES}" for one in _ABSENT)):
+            text = packed.read(name).decode() if name in names else ""
+            above = [line for line in text.splitlines() if line.startswith("projects=")] or ["projects="]
+            _module(libraries, name, [*above, f"runtime={','.join(needed)}"])
+    with zipfile.ZipFile(libraries / "javax.inject-1.jar", "w"):
+        pass  # The one jar has it.
+    return libraries / API
+
+
+def _module(libraries: Path, name: str, lines: list[str]) -> None:
+    with zipfile.ZipFile(libraries / f"{name.removesuffix(_MODULES)}-{VERSION}.jar", "w") as packed:
+        packed.writestr("META-INF/MANIFEST.MF", f"Manifest-Version: 1.0\nClass-Path: {API}\n\n")
+        packed.writestr(name, "\n".join((*lines, "")))
