@@ -31,14 +31,18 @@ _OPENED = (
     "java.base/java.util.concurrent.atomic",
     "java.prefs/java.util.prefs",
 )
-# Of the user's home, where there may be settings, nothing is read.
+_DEPENDENCY = (
+    "<dependency><groupId>plugins</groupId><artifactId>%s</artifactId><version>1</version></dependency>"
+)
+_POM = (
+    "<project><modelVersion>4.0.0</modelVersion><groupId>plugins</groupId><artifactId>%s</artifactId>"
+    "<version>1</version>%s</project>"
+)
 _INIT = """
 beforeSettings { settings ->
     settings.pluginManagement.repositories { maven { url = uri('%s') } }
     settings.pluginManagement.resolutionStrategy.eachPlugin {
-        if (requested.id.id == 'com.gradleup.shadow') {
-            useModule("com.gradleup.shadow:shadow-gradle-plugin:${requested.version}")
-        }
+        if (requested.id.id == 'com.gradleup.shadow') { useModule('plugins:all:1') }
     }
 }
 allprojects {
@@ -72,24 +76,33 @@ def _environment(java: Path) -> Mapping[str, str]:
 
 def _command(home: Path, java: Path) -> list[str]:
     """The newer Gradle's, in one JVM: its memory is what Gradle asks for, or it would start another."""
-    init = home / "init.gradle"
-    init.write_text(_INIT % (PACKAGES / "plugins").as_uri())
+    # From there it is read for the builds that a build runs, too.
+    user = home / "user"
+    user.mkdir()
+    (user / "init.gradle").write_text(_INIT % _plugins(home / "plugins").as_uri())
     opened = [option for one in _OPENED for option in ("--add-opens", f"{one}=ALL-UNNAMED")]
     memory = ["-Xmx512m", "-XX:MaxMetaspaceSize=384m", "-XX:TieredStopAtLevel=1"]
     jar = _distribution(home / "gradle")
     agent = "-Dorg.gradle.internal.instrumentation.agent=false"
-    return [
-        *(
-            str(java / "bin" / "java"),
-            *memory,
-            *opened,
-            agent,
-            "-cp",
-            str(jar),
-            "org.gradle.launcher.GradleMain",
-        ),
-        *("--init-script", str(init)),
-    ]
+    main = "org.gradle.launcher.GradleMain"
+    return [str(java / "bin" / "java"), *memory, *opened, agent, "-cp", str(jar), main]
+
+
+def _plugins(folder: Path) -> Path:
+    """A repository whose one artifact depends on all of the plugin's jars."""
+    listed = []
+    for path in sorted((PACKAGES / "plugins").glob("*.jar")):
+        _publish(folder, path.stem, "")
+        os.link(path, folder / "plugins" / path.stem / "1" / f"{path.stem}-1.jar")
+        listed.append(_DEPENDENCY % path.stem)
+    _publish(folder, "all", f"<packaging>pom</packaging><dependencies>{''.join(listed)}</dependencies>")
+    return folder
+
+
+def _publish(folder: Path, name: str, more: str) -> None:
+    place = folder / "plugins" / name / "1"
+    place.mkdir(parents=True)
+    (place / f"{name}-1.pom").write_text(_POM % (name, more))
 
 
 def _distribution(folder: Path) -> Path:

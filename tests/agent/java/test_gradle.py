@@ -1,7 +1,7 @@
-"""Gradle projects built by real Gradles after embedding: the package that comes out holds the agent, runs inside it, and
+"""Gradle projects built by real Gradles after embedding: the package holds the agent, runs inside it, and
 answers as the function does. Some projects lack one of the insertions: those fail.
 
-All projects of one Gradle are built in one run, as a build that includes them.
+All projects of one Gradle are built in one run, each as a build of its own.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ import pytest
 
 from defender.archive import open_archive
 from defender.bundle import Agent, builtin
-from defender.edits.splice import apply_splices, without_spans
+from defender.edits.splice import apply_splices
 from defender.plan import FileChange, Plan, file_changes
 from defender.runtimes.java import gradle, repository
 from defender.runtimes.java.projects import Project
 from runtime_api import Environment
 
 from . import gradle_home
-from .conftest import AGENTS, Java, jdks
+from .conftest import Java, jdks
 
 PLACE = "com/twistlock/serverless"
 # In front of what the class says itself, as embedding writes it.
@@ -84,7 +84,7 @@ class Case:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         if not list(target.glob("settings.gradle*")):
-            # An included build needs one; its author's Gradle did without.
+            # Without one, Gradle would look for it above.
             (target / "settings.gradle").write_text(f"rootProject.name = '{self.name}'\n")
 
 
@@ -114,8 +114,11 @@ def mutants(case: Case) -> Iterator[tuple[str, str, bytes]]:
             yield edit.rule.rpartition(".")[2], change.path, apply_splices(change.before, rest, change.path)
 
 
+_TASK = "task '%s'(type: GradleBuild) { dir = '%s'; tasks = [':%s'] }\n"
+
+
 def _prepare(folder: Path, version: int) -> None:
-    """All projects for one Gradle, those that lack an insertion among them, and the build that includes them."""
+    """All projects for one Gradle, those that lack an insertion among them, and the build that runs them."""
     tasks = []
     for case in (one for one in CASES if version in one.gradles):
         case.protect_to(folder / case.name)
@@ -125,15 +128,15 @@ def _prepare(folder: Path, version: int) -> None:
                 names.append(f"{case.name}-{rule}")
                 shutil.copytree(folder / case.name, folder / names[-1])
                 (folder / names[-1] / path).write_bytes(content)
-        project = ":".join(("", case.module, "build") if case.module else ("", "build"))
-        tasks += [f"gradle.includedBuild('{name}').task('{project}')" for name in names]
         for name in names[1:]:
             settings = folder / name / "settings.gradle"
             settings.write_text(settings.read_text().replace(f"'{case.name}'", f"'{name}'"))
-    included = [f"includeBuild '{path.name}'\n" for path in sorted(folder.iterdir())]
-    (folder / "settings.gradle").write_text("".join(included))
-    lines = [f"    dependsOn {task}\n" for task in tasks]
-    (folder / "build.gradle").write_text(f"task all {{\n{''.join(lines)}}}\n")
+        project = f"{case.module}:build" if case.module else "build"
+        tasks += [_TASK % (name, name, project) for name in names]
+    (folder / "settings.gradle").write_text("")
+    (folder / "build.gradle").write_text(
+        "".join(tasks) + "task all { dependsOn tasks.withType(GradleBuild) }\n"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from defender.runtimes.java.gradle.packing import TASK, Packing, packing
 from defender.runtimes.java.gradle.script import Script, refuse_renamed, refuse_unreached
 from defender.runtimes.java.gradle.settings import settings
 from defender.runtimes.java.gradle.style import Style
+from defender.runtimes.java.gradle.tokens import BY_HAND
 
 __all__ = ["Project", "edits"]
 
@@ -35,7 +36,6 @@ _RENAMED = _NAMES | {"build", "sourceSets", "configurations", "dependencyResolut
 _CLEARING = frozenset(
     {"clear", "removeIf", "removeAll", "retainAll", "withDependencies", "Closure", "metaClass"}
 )
-_BY_HAND = "build the project and embed the package that is deployed"
 _IN_KOTLIN = (
     'add `repositories { maven { url = uri("twistlock") } }` and `dependencies { implementation('
     '"com.twistlock.serverless:defender:VERSION") }` by hand, or build the project and embed the package'
@@ -96,11 +96,11 @@ def _refuse(build: Build, managed: Script | None) -> None:
         raise RewriteRefused(
             f"Gradle {build.version[0]}.{build.version[1]} is older than the oldest that is tested, 4.4",
             path=build.build_file,
-            hint=_BY_HAND,
+            hint=BY_HAND,
         )
     module = posixpath.join(build.folder, "src/main/java/module-info.java")
     if is_file(build.archive, module):
-        raise RewriteRefused("a module would have to require the agent's", path=module, hint=_BY_HAND)
+        raise RewriteRefused("a module would have to require the agent's", path=module, hint=BY_HAND)
     refuse_embedded(build)
     plugins.refuse_frameworks(build)
     plugins.refuse_other_than_java(build)
@@ -115,7 +115,7 @@ def _refuse(build: Build, managed: Script | None) -> None:
 def _refuse_cleared(script: Script) -> None:
     for index, token in enumerate(script.tokens):
         if token.kind == "word" and token.text in _CLEARING:
-            raise script.refused(f"{token.text!r} may take back what is added", index, _BY_HAND)
+            raise script.refused(f"{token.text!r} may take back what is added", index)
 
 
 def _dependency(build: Build, packed: Packing, version: str) -> str:
@@ -136,7 +136,7 @@ def _is_old(build: Build, packed: Packing) -> bool:
         raise RewriteRefused(
             f"the configuration 'compile' is gone in Gradle {build.version[0]}",
             path=build.build_file,
-            hint=_BY_HAND,
+            hint=BY_HAND,
         )
     return used
 

@@ -16,6 +16,7 @@ from functools import cached_property
 from defender.archive import Archive, Kind
 from defender.errors import RewriteRefused
 from defender.runtimes.java.gradle.script import Call, Script
+from defender.runtimes.java.gradle.tokens import BY_HAND
 
 SETTINGS = ("settings.gradle", "settings.gradle.kts")
 BUILD = "build.gradle"
@@ -99,7 +100,9 @@ class Build:
         try:
             listed = tomllib.loads(self.archive.read(path).decode()).get("plugins", {})
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise RewriteRefused(f"the version catalog can't be read: {error}", path=path) from error
+            raise RewriteRefused(
+                f"the version catalog can't be read: {error}", path=path, hint=BY_HAND
+            ) from error
         named = {
             alias: one.get("id", "") if isinstance(one, dict) else str(one).partition(":")[0]
             for alias, one in listed.items()
@@ -158,6 +161,7 @@ class Build:
                     raise RewriteRefused(
                         f"the plugin {plugin!r} is a script in Kotlin, which defender does not read",
                         path=path,
+                        hint=BY_HAND,
                     )
                 yield path
 
@@ -191,7 +195,7 @@ def _named(script: Script, call: Call) -> Iterator[tuple[str, Call]]:
 
 def _refuse_kotlin(archive: Archive, path: str) -> None:
     if is_file(archive, path + KOTLIN):
-        raise RewriteRefused("a build script in Kotlin", path=path + KOTLIN)
+        raise RewriteRefused("a build script in Kotlin", path=path + KOTLIN, hint=BY_HAND)
 
 
 def _resolved(text: str, root: str, own: str) -> str | None:

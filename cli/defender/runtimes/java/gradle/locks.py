@@ -9,6 +9,7 @@ from defender.edits.splice import Splice
 from defender.errors import RewriteRefused
 from defender.plan import Edit
 from defender.runtimes.java.gradle.build import Build, is_file
+from defender.runtimes.java.gradle.tokens import BY_HAND
 
 _LOCK = "gradle.lockfile"
 _OLD_LOCKS = "gradle/dependency-locks/"
@@ -28,7 +29,6 @@ _OTHERS = frozenset(
     }
     | {"jacocoAgent", "jacocoAnt", "archives", "default", "signatures", "errorprone"}
 )
-_BY_HAND = "build the project and embed the package that is deployed"
 
 
 def edits(build: Build, coordinates: str) -> tuple[Edit, ...]:
@@ -60,14 +60,14 @@ def _locked(path: str, lines: list[bytes]) -> list[str]:
             key, equals, rest = entry.partition(b"=")
             names = {one for one in rest.decode("ascii", "replace").split(",") if one}
             if not equals or (key == b"empty" and names & set(_CLASSPATHS)):
-                raise RewriteRefused("a lock file that can't be extended", path=path, hint=_BY_HAND)
+                raise RewriteRefused("a lock file that can't be extended", path=path, hint=BY_HAND)
             found |= names
     unknown = found - set(_CLASSPATHS) - _OTHERS
     if unknown:
         raise RewriteRefused(
             f"whether the agent belongs to the locked configuration {min(unknown)!r} can't be told",
             path=path,
-            hint=_BY_HAND,
+            hint=BY_HAND,
         )
     return [name for name in _CLASSPATHS if name in found]
 
@@ -98,8 +98,8 @@ def _refuse_others(build: Build) -> None:
         path = posixpath.join(folder, _VERIFICATION)
         if is_file(build.archive, path):
             raise RewriteRefused(
-                "checksums of dependencies are verified, and lack the agent's", path=path, hint=_BY_HAND
+                "checksums of dependencies are verified, and lack the agent's", path=path, hint=BY_HAND
             )
         old = posixpath.join(folder, _OLD_LOCKS)
         if any(name.startswith(old) for name in build.archive.members):
-            raise RewriteRefused("lock files of Gradle before 6.8", path=old.rstrip("/"), hint=_BY_HAND)
+            raise RewriteRefused("lock files of Gradle before 6.8", path=old.rstrip("/"), hint=BY_HAND)

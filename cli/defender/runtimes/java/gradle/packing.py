@@ -44,7 +44,6 @@ _IDIOMS = (
     ["it", ".", "name", ".", "endsWith", "(", ".jar", ")"],
     ["it", ".", "file"],
 )
-_BY_HAND = "build the project and embed the package that is deployed"
 _AGENT = "com/twistlock/serverless/"
 
 
@@ -68,9 +67,7 @@ def packing(build: Build, artifact: str) -> Packing:
             _refuse_changes(script, index, artifact)
         for index, token in enumerate(script.tokens):
             if token.text == TASK and not taken:
-                raise script.refused(
-                    f"the task {TASK} packs no dependencies that could be found", index, _BY_HAND
-                )
+                raise script.refused(f"the task {TASK} packs no dependencies that could be found", index)
     shadows = any(plugin in SHADOW for script in build.all for plugin, _ in build.plugins(script))
     return Packing(bool(taken) or shadows, bool(taken & _OLD))
 
@@ -108,7 +105,7 @@ def _taken(script: Script, index: int) -> set[str]:
     indexed = here[2] if here[1:2] == ["["] else None
     name = dotted or asked or indexed
     if name not in _OLD | _NEW:
-        raise script.refused("which dependencies are packed here can't be told", index, _BY_HAND)
+        raise script.refused("which dependencies are packed here can't be told", index)
     return {str(name)}
 
 
@@ -117,17 +114,13 @@ def _refuse_changes(script: Script, index: int, artifact: str) -> None:
     if token.kind != "word" or _is_elsewhere(script, index):
         return
     if token.text in _MOVING and not _is_idiom(script, index):
-        raise script.refused(
-            f"{token.text!r} may leave the agent out of the package, or change it", index, _BY_HAND
-        )
+        raise script.refused(f"{token.text!r} may leave the agent out of the package, or change it", index)
     if token.text in _PATTERNS:
         patterns = _patterns(script, index)
         if not patterns:
-            raise script.refused(f"what {token.text!r} means here can't be told", index, _BY_HAND)
+            raise script.refused(f"what {token.text!r} means here can't be told", index)
         if _leaves_out(token.text, patterns, artifact):
-            raise script.refused(
-                f"{token.text!r} leaves the agent out of the package, or may", index, _BY_HAND
-            )
+            raise script.refused(f"{token.text!r} leaves the agent out of the package, or may", index)
 
 
 def _is_elsewhere(script: Script, index: int) -> bool:

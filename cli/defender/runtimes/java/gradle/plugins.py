@@ -5,6 +5,7 @@ from __future__ import annotations
 from defender.errors import RewriteRefused
 from defender.runtimes.java.gradle.build import Build
 from defender.runtimes.java.gradle.script import Script
+from defender.runtimes.java.gradle.tokens import BY_HAND
 
 _JAVA = frozenset(
     {"java", "java-library", "application", "groovy", "scala", "war", "kotlin", "org.jetbrains.kotlin.jvm"}
@@ -25,7 +26,6 @@ _FRAMEWORKS = {
     "proguard": "ProGuard drops and renames classes",
     "biz.aQute.bnd": "an OSGi bundle lists the packages that it holds",
 }
-_BY_HAND = "build the project and embed the package that is deployed"
 
 
 def refuse_frameworks(build: Build) -> None:
@@ -34,7 +34,7 @@ def refuse_frameworks(build: Build) -> None:
         for plugin, call in build.plugins(script):
             why = next((_FRAMEWORKS[one] for one in _FRAMEWORKS if f"{plugin}.".startswith(f"{one}.")), None)
             if why is not None:
-                raise script.refused(f"{why} ({plugin})", call.index, _BY_HAND)
+                raise script.refused(f"{why} ({plugin})", call.index)
 
 
 def refuse_other_than_java(build: Build) -> None:
@@ -43,7 +43,7 @@ def refuse_other_than_java(build: Build) -> None:
         raise RewriteRefused(
             "nothing in the build scripts shows that the Java plugin is applied",
             path=build.build_file,
-            hint=_BY_HAND,
+            hint=BY_HAND,
         )
 
 

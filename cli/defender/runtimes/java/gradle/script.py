@@ -12,7 +12,7 @@ from functools import cached_property
 
 from defender.edits.source import UTF8_BOM, refuse_lone_carriage_returns
 from defender.errors import RewriteRefused
-from defender.runtimes.java.gradle.tokens import Token, partners, tokens
+from defender.runtimes.java.gradle.tokens import BY_HAND, Token, partners, tokens
 
 _BRANCHES = frozenset({"if", "for", "while", "switch", "catch", "synchronized"})
 _BRANCHING = frozenset({"else", "try", "finally", "do"})
@@ -192,7 +192,7 @@ class Script:
             start = min(partner, start - 1)
         return self.tokens[start:brace]
 
-    def refused(self, message: str, index: int, hint: str | None = None) -> RewriteRefused:
+    def refused(self, message: str, index: int, hint: str = BY_HAND) -> RewriteRefused:
         """An error that points to a token."""
         text = self.data.removeprefix(UTF8_BOM).decode()
         line = text.count("\n", 0, self.tokens[index].start) + 1
@@ -247,5 +247,14 @@ def refuse_renamed(script: Script, names: frozenset[str]) -> None:
         is_typed = (
             before is not None and before.kind == "word" and not token.fresh and before.text[:1].isupper()
         )
-        if is_assigned or is_declared or is_typed:
+        if is_assigned or is_declared or is_typed or _is_imported(script, index):
             raise script.refused(f"the script has a {token.text!r} of its own", index)
+
+
+def _is_imported(script: Script, index: int) -> bool:
+    """Whether a name is one of an import's, from elsewhere than Gradle itself."""
+    start = index
+    while start > 0 and not script.tokens[start].fresh:
+        start -= 1
+    words = [token.text for token in script.tokens[start:index] if token.kind == "word"]
+    return words[:1] == ["import"] and words[1:3] != ["org", "gradle"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_INDENTED = re.compile(rb"^([ \t]+)[^\s/*]", re.MULTILINE)
+_INDENTED = re.compile(rb"\{[ \t]*\r?\n([ \t]+)[^\s/*]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Style:
 
     @classmethod
     def of(cls, data: bytes) -> Style:
-        """The style of a file: its first line end, its first indentation, four blanks where it has none."""
+        """The style of a file: its first line end, its first block's indentation, four blanks where it has none."""
         newline = "\r\n" if b"\r\n" in data[: data.find(b"\n") + 1] else "\n"
         found = _INDENTED.search(data)
         indent = found[1].decode() if found and (b"\t" not in found[1] or found[1] == b"\t") else "    "

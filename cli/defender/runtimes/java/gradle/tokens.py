@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from defender.edits.source import UTF8_BOM
 from defender.errors import RewriteRefused
 
+BY_HAND = "build the project and embed the package that is deployed"
 _BLANK = re.compile(r"(?:[ \t\f]|\\\r?\n)+")
 _WORD = re.compile(r"[^\W\d][\w$]*|\$[\w$]+")
 _NUMBER = re.compile(r"\d[\w]*(?:\.\d[\w]*)?")
@@ -46,7 +47,7 @@ def tokens(path: str, data: bytes) -> tuple[Token, ...]:
     try:
         text = data.removeprefix(UTF8_BOM).decode()
     except UnicodeDecodeError as error:
-        raise RewriteRefused(f"the build script is no UTF-8: {error}", path=path) from error
+        raise RewriteRefused(f"the build script is no UTF-8: {error}", path=path, hint=BY_HAND) from error
     return tuple(_Lexer(path, text).run())
 
 
@@ -163,9 +164,7 @@ class _Lexer:
 
     def refused(self, message: str, at: int) -> RewriteRefused:
         line = self.text.count("\n", 0, at) + 1
-        return RewriteRefused(
-            message, path=self.path, line=line, hint="write it in another way, or embed by hand"
-        )
+        return RewriteRefused(message, path=self.path, line=line, hint=BY_HAND)
 
 
 def partners(path: str, found: tuple[Token, ...]) -> dict[int, int]:
@@ -179,9 +178,9 @@ def partners(path: str, found: tuple[Token, ...]) -> dict[int, int]:
             stack.append(index)
         elif token.text in _CLOSING.values():
             if not stack or _CLOSING[found[stack[-1]].text] != token.text:
-                raise RewriteRefused("a bracket closes that none opened", path=path)
+                raise RewriteRefused("a bracket closes that none opened", path=path, hint=BY_HAND)
             pairs[index] = stack.pop()
             pairs[pairs[index]] = index
     if stack:
-        raise RewriteRefused("a bracket is never closed", path=path)
+        raise RewriteRefused("a bracket is never closed", path=path, hint=BY_HAND)
     return pairs
