@@ -64,6 +64,16 @@ def tree(tmp_path: Path) -> Callable[..., Tree]:
         ("if (x) return\n", "may end here"),
         ("if (x) { println 1\n return }\n", "may end here"),
         ("try { return } finally { }\n", "may end here"),
+        ("x = 1\n{ -> }\n{\n return }\n", "may end here"),
+        ("again: { return }\n", "may end here"),
+        ("try (x) { return } finally { }\n", "may end here"),
+        ("repositories.all { it.url = 'x' }\n", "may change"),
+        (
+            "repositories { exclusiveContent { filter { includeGroupByRegex 'com.*' } } }\n",
+            "may have the agent",
+        ),
+        ("def deps = configurations.runtimeClasspath\n    .filter { it.name != 'x' }\n", "may leave"),
+        ("task y { doLast { copy { from configurations.runtimeClasspath\n exclude 'd*' } } }\n", "leaves"),
         ("def x =\n", "not complete"),
         ("apply plugin:\n", "not complete"),
         ("if (project.hasProperty('x'))\n", "not complete"),
@@ -390,6 +400,18 @@ def test_the_wrappers_version(tree: Callable[..., Tree]) -> None:
     assert "older" in tree({**old, **wrapper("3.5.1")}).refused().message
     new = {"build.gradle": JAVA + ZIP, **wrapper("9.0.0")}
     assert "    implementation 'com.twist" in tree(new).edited()["build.gradle"]
+
+
+@pytest.mark.parametrize("script", ["other/build.gradle", "other/build.gradle.kts", "build.gradle"])
+def test_others_that_depend_on_the_function(tree: Callable[..., Tree], script: str) -> None:
+    files = {
+        "app/build.gradle": JAVA,
+        script: "dependencies { implementation project(':app') }\n",
+        "settings.gradle": "include 'app', 'other'\n",
+    }
+    assert tree(files, "app").refused().path == script
+    files["settings.gradle"] += "dependencyResolutionManagement {\n    repositories { }\n}\n"
+    assert "app/build.gradle" in tree(files, "app").edited()
 
 
 def test_the_agent_lies_elsewhere(tree: Callable[..., Tree]) -> None:

@@ -7,6 +7,7 @@ It lacks the Kotlin DSL and its own way to javac, so builds call javac as a prog
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import zipfile
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ PACKAGES = ROOT / "build" / "gradle"
 API = "gradle-api-8.5.jar"
 VERSION = "8.5"
 OLD, NEW = 4, 8
+# What Gradle keeps of its own, below the folder that it is run in.
+HOME, USER = ".home", "user"
 # What the modules need besides Gradle's own classes.
 _LIBRARIES = ("annotations-", "ant-", "groovy", "javaparser-", "junit-4", "kotlin-", "qdox-")
 _MODULES = "-classpath.properties"
@@ -54,11 +57,12 @@ allprojects {
 """
 
 
-def run(version: int, folder: Path, task: str, home: Path, java: Path) -> str:
-    """What a run of Gradle printed, whatever came of it; its own files go below `home`."""
+def run(version: int, folder: Path, task: str, java: Path) -> str:
+    """What a run of Gradle printed, whatever came of it."""
+    home = folder / HOME
     command = ["gradle"] if version == OLD else _command(home, java)
     done = subprocess.run(
-        [*command, "--no-daemon", "--continue", "--quiet", f"--gradle-user-home={home / 'user'}", task],
+        [*command, "--no-daemon", "--continue", "--quiet", f"--gradle-user-home={home / USER}", task],
         cwd=folder,
         env=_environment(java),
         capture_output=True,
@@ -77,8 +81,8 @@ def _environment(java: Path) -> Mapping[str, str]:
 def _command(home: Path, java: Path) -> list[str]:
     """The newer Gradle's, in one JVM: its memory is what Gradle asks for, or it would start another."""
     # From there it is read for the builds that a build runs, too.
-    user = home / "user"
-    user.mkdir()
+    user = home / USER
+    user.mkdir(parents=True)
     (user / "init.gradle").write_text(_INIT % _plugins(home / "plugins").as_uri())
     opened = [option for one in _OPENED for option in ("--add-opens", f"{one}=ALL-UNNAMED")]
     memory = ["-Xmx512m", "-XX:MaxMetaspaceSize=384m", "-XX:TieredStopAtLevel=1"]
@@ -93,10 +97,18 @@ def _plugins(folder: Path) -> Path:
     listed = []
     for path in sorted((PACKAGES / "plugins").glob("*.jar")):
         _publish(folder, path.stem, "")
-        os.link(path, folder / "plugins" / path.stem / "1" / f"{path.stem}-1.jar")
+        _place(path, folder / "plugins" / path.stem / "1" / f"{path.stem}-1.jar")
         listed.append(_DEPENDENCY % path.stem)
     _publish(folder, "all", f"<packaging>pom</packaging><dependencies>{''.join(listed)}</dependencies>")
     return folder
+
+
+def _place(path: Path, target: Path) -> None:
+    """A file's second name, or its copy where the folders are on different disks."""
+    try:
+        os.link(path, target)
+    except OSError:
+        shutil.copyfile(path, target)
 
 
 def _publish(folder: Path, name: str, more: str) -> None:
@@ -111,8 +123,8 @@ def _distribution(folder: Path) -> Path:
     (libraries / "plugins").mkdir(parents=True)
     needed = [API]
     for path in sorted((PACKAGES / "api").glob("*.jar")):
-        # Where a link leads to is where Gradle would look for its home.
-        os.link(path, libraries / path.name)
+        # Where a symbolic link leads to is where Gradle would look for its home.
+        _place(path, libraries / path.name)
         needed += [path.name] if path.name.startswith(_LIBRARIES) else []
     with zipfile.ZipFile(libraries / API) as packed:
         names = [name for name in packed.namelist() if name.endswith(_MODULES) and "/" not in name]

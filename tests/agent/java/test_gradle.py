@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_lambda_builders.builder import LambdaBuilder
 
 from defender.archive import open_archive
 from defender.bundle import Agent, builtin
@@ -146,8 +147,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[Path, str
     for version in (gradle_home.OLD, gradle_home.NEW):
         folder = tmp_path_factory.mktemp(f"gradle{version}")
         _prepare(folder, version)
-        home = tmp_path_factory.mktemp(f"home{version}")
-        found[version] = folder, gradle_home.run(version, folder, "all", home, jdks()[0])
+        found[version] = folder, gradle_home.run(version, folder, "all", jdks()[0])
     return found
 
 
@@ -204,3 +204,24 @@ def test_each_insertion_is_needed(
     package = case.facts["package"].replace(name, f"{name}-{rule}")
     assert (folder / f"{name}-{rule}" / "settings.gradle").exists()
     assert not (folder / f"{name}-{rule}" / package).exists(), said
+
+
+def test_sam_build(
+    built: dict[int, tuple[Path, str]], tmp_path: Path, policy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`sam build` packs the agent without any task, by the very library that it builds Java functions with."""
+    case = next(one for one in CASES if one.facts.get("by_sam"))
+    case.protect_to(tmp_path / "project")
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setenv(
+        "GRADLE_USER_HOME", str(built[gradle_home.OLD][0] / gradle_home.HOME / gradle_home.USER)
+    )
+    project, root = tmp_path / "project", tmp_path / "root"
+    LambdaBuilder("java", "gradle", None).build(
+        *(str(project), str(root), str(tmp_path / "scratch"), str(project / "build.gradle")),
+        runtime="java17",
+        executable_search_paths=["/usr/bin"],
+    )
+    java = Java(root, root, Environment, jdks()[0])
+    with java.start_protected(HANDLER, policy("prevent")) as running:
+        assert running.invoke(EVENT).document == ANSWER

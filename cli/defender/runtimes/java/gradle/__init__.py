@@ -15,10 +15,10 @@ from defender.edits.splice import Splice
 from defender.errors import RewriteRefused
 from defender.plan import Edit
 from defender.runtimes.java.gradle import locks, plugins
-from defender.runtimes.java.gradle.build import KOTLIN, Build, is_file, refuse_embedded
+from defender.runtimes.java.gradle.build import KOTLIN, Build, is_file, refuse_depended_on, refuse_embedded
 from defender.runtimes.java.gradle.packing import TASK, Packing, packing
 from defender.runtimes.java.gradle.script import Script, refuse_renamed, refuse_unreached
-from defender.runtimes.java.gradle.settings import settings
+from defender.runtimes.java.gradle.settings import refuse_unasked, settings
 from defender.runtimes.java.gradle.style import Style
 from defender.runtimes.java.gradle.tokens import BY_HAND
 
@@ -109,7 +109,10 @@ def _refuse(build: Build, managed: Script | None) -> None:
             refuse_unreached(script)
     for script in build.all:
         refuse_renamed(script, _RENAMED)
+        refuse_unasked(script)
         _refuse_cleared(script)
+    if managed is None:
+        refuse_depended_on(build)
 
 
 def _refuse_cleared(script: Script) -> None:

@@ -180,6 +180,24 @@ def refuse_embedded(build: Build) -> None:
                 raise script.refused("the build refers to an agent already", index, _BY_HAND)
 
 
+def refuse_depended_on(build: Build) -> None:
+    """Raise RewriteRefused where another project of the build depends on this one: it would look for the agent, too."""
+    name = posixpath.basename(build.folder)
+    if not name or build.folder == build.root:
+        return
+    wanted = re.compile(rf"""[:'"]{re.escape(name)}['"]|projects\.""".encode())
+    names = (BUILD, BUILD + KOTLIN)
+    others = [path for path in build.archive.members if posixpath.basename(path) in names]
+    for path in others:
+        is_other = path != build.build_file and _is_below(path, build.root) and is_file(build.archive, path)
+        if is_other and wanted.search(build.archive.read(path)):
+            raise RewriteRefused(
+                f"this script may depend on the project {name!r}, and would not find the agent",
+                path=path,
+                hint="declare the build's repositories in its settings, or embed the package that is built",
+            )
+
+
 def _named(script: Script, call: Call) -> Iterator[tuple[str, Call]]:
     """`apply plugin: 'java'`, `apply plugin: JavaPlugin`, `apply { plugin 'java' }`."""
     if call.inside:

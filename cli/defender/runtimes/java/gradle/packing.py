@@ -20,7 +20,9 @@ SHADOW = frozenset(
 _OLD = frozenset({"compile", "runtime"})
 _NEW = frozenset({"compileClasspath", "runtimeClasspath", "default"})
 _ARCHIVES = frozenset({"Zip", "Jar", "Tar", "War", "ShadowJar", "Copy", "Sync"})
-_ARCHIVE_NAMES = frozenset({"jar", "shadowJar", "distributions", "distZip", "installDist", TASK})
+_ARCHIVE_NAMES = frozenset(
+    {"jar", "shadowJar", "distributions", "distZip", "installDist", "copy", "sync", TASK}
+)
 # What an archive task may do to a dependency's files on the way, apart from patterns, which are read.
 _MOVING = frozenset(
     {
@@ -62,9 +64,13 @@ def packing(build: Build, artifact: str) -> Packing:
     """
     taken: set[str] = set()
     for script in build.all:
-        for index in _in_archives(script):
+        inside = _in_archives(script)
+        for index in inside:
             taken |= _taken(script, index)
             _refuse_changes(script, index, artifact)
+        for index in range(len(script.tokens)):
+            if index not in inside and script.tokens[index].text == "configurations":
+                _refuse_derived(script, index)
         for index, token in enumerate(script.tokens):
             if token.text == TASK and not taken:
                 raise script.refused(f"the task {TASK} packs no dependencies that could be found", index)
@@ -72,16 +78,16 @@ def packing(build: Build, artifact: str) -> Packing:
     return Packing(bool(taken) or shadows, bool(taken & _OLD))
 
 
-def _in_archives(script: Script) -> list[int]:
-    """The tokens that stand in the block of an archive task."""
+def _in_archives(script: Script) -> dict[int, None]:
+    """The tokens that stand in the block of an archive task, in order."""
     blocks: dict[int, bool] = {}
-    found = []
+    found: dict[int, None] = {}
     for index in range(len(script.tokens)):
         for brace in script.heads[index]:
             if brace not in blocks:
                 blocks[brace] = script.tokens[brace].text == "{" and _is_archive(script, brace)
             if blocks[brace]:
-                found.append(index)
+                found[index] = None
                 break
     return found
 
@@ -123,10 +129,22 @@ def _refuse_changes(script: Script, index: int, artifact: str) -> None:
             raise script.refused(f"{token.text!r} leaves the agent out of the package, or may", index)
 
 
+def _refuse_derived(script: Script, index: int) -> None:
+    """Refuse a part of a configuration that is kept for later: what packs it can't be told."""
+    for later in range(index + 1, len(script.tokens)):
+        token = script.tokens[later]
+        if token.fresh and token.text != ".":
+            return
+        if token.text in _MOVING and script.tokens[later - 1].text == "." and not _is_idiom(script, later):
+            raise script.refused(f"{token.text!r} may leave the agent out of the package", later)
+
+
 def _is_elsewhere(script: Script, index: int) -> bool:
     """Whether a token stands in a block that takes files from somewhere else than the dependencies."""
     for brace in reversed(script.heads[index]):
         head = script.head(brace)
+        if _is_archive(script, brace):
+            return False
         if head and head[0].text in ("manifest", "doFirst", "doLast", "metaInf"):
             return True
         if head and head[0].text == "from":

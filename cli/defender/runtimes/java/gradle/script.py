@@ -14,7 +14,7 @@ from defender.edits.source import UTF8_BOM, refuse_lone_carriage_returns
 from defender.errors import RewriteRefused
 from defender.runtimes.java.gradle.tokens import BY_HAND, Token, partners, tokens
 
-_BRANCHES = frozenset({"if", "for", "while", "switch", "catch", "synchronized"})
+_BRANCHES = frozenset({"if", "for", "while", "switch", "catch", "synchronized", "try"})
 _BRANCHING = frozenset({"else", "try", "finally", "do"})
 _LEAVING = "return"
 # A statement goes on behind these, or in front of these.
@@ -199,11 +199,11 @@ class Script:
         return RewriteRefused(message, path=self.path, line=line, hint=hint)
 
     def is_branch(self, brace: int) -> bool:
-        """Whether a brace opens a part of the script's own flow, and no closure, method or class."""
-        if self.tokens[brace].text != "{" or brace == 0:
-            return self.tokens[brace].text == "{"
-        before = self.tokens[brace - 1]
-        if before.text in _BRANCHING:
+        """Whether a brace may open a part of the script's own flow, and no closure, method or class."""
+        token, before = self.tokens[brace], self.tokens[brace - 1]
+        around = self.heads[brace]
+        is_in_list = bool(around) and self.tokens[around[-1]].text in "(["
+        if brace == 0 or token.fresh or before.text in _BRANCHING or (before.text == ":" and not is_in_list):
             return True
         opening = self.partners.get(brace - 1, 0)
         return before.text == ")" and opening > 0 and self.tokens[opening - 1].text in _BRANCHES

@@ -28,6 +28,9 @@ _KNOWN = frozenset(
 )
 # Blocks whose repositories are for plugins, or for what is published.
 _OF_OTHERS = frozenset({"buildscript", "publishing", "pluginManagement", "uploadArchives"})
+# What changes repositories that are added later, too.
+_CHANGING = frozenset({"all", "configureEach", "withType", "whenObjectAdded", "matching", "each"})
+_ABOVE_US = frozenset({"com", "com.twistlock"})
 _BY_HAND = (
     "add the repository `maven { url = uri(...) }` with the project's folder `twistlock` there by hand, or embed the "
     "package that is built"
@@ -127,3 +130,20 @@ def _refuse_kotlin(build: Build, path: str) -> None:
         raise RewriteRefused(
             "the settings, which are in Kotlin, may declare repositories", path=path, hint=_BY_HAND
         )
+
+
+def refuse_unasked(script: Script) -> None:
+    """Raise RewriteRefused where the agent's repository might be changed, or not asked for the agent."""
+    for index, token in enumerate(script.tokens):
+        after = [one.text for one in script.tokens[index + 1 : index + 3]]
+        if token.text == "repositories" and after[:1] == ["."] and after[1:] and after[1] in _CHANGING:
+            raise script.refused(f"repositories.{after[1]} may change the agent's", index, _BY_HAND)
+    if "exclusiveContent" in script.words:
+        for index, token in enumerate(script.tokens):
+            text = (token.value or "").replace("\\", "")
+            if token.kind == "string" and (
+                token.value is None or text in _ABOVE_US or "*" in text or "+" in text
+            ):
+                raise script.refused(
+                    "whether other repositories may have the agent can't be told", index, _BY_HAND
+                )

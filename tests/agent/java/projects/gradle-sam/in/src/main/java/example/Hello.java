@@ -1,0 +1,7 @@
+package example;
+
+public class Hello {
+    public String greet(String name) {
+        return "hello " + name;
+    }
+}
