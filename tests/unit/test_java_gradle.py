@@ -44,6 +44,18 @@ class Tree:
         assert caught.value.hint
         return caught.value
 
+    def embed(self) -> None:
+        """Write the edited files, and something of the agent's repository."""
+        for name, text in self.edited().items():
+            (self.folder / name).write_bytes(text.encode())
+        place = self.folder / "twistlock/com/twistlock/serverless/defender/1.0"
+        place.mkdir(parents=True)
+        (place / "defender-1.0.jar").touch()
+
+    def lacking(self) -> str | None:
+        with open_archive(self.folder) as archive:
+            return gradle.lacking(archive, self.project)
+
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Callable[..., Tree]:
@@ -422,6 +434,57 @@ def test_the_agent_lies_elsewhere(tree: Callable[..., Tree]) -> None:
 def test_sam_makes_the_package(tree: Callable[..., Tree]) -> None:
     assert "buildZip" in tree(JAVA).edited()["build.gradle"]
     assert "buildZip" not in tree(JAVA).edited(by_sam=True)["build.gradle"]
+
+
+MANAGED = "dependencyResolutionManagement {\n    repositories { }\n}\n"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"settings.gradle": MANAGED},
+        {"gradle.lockfile": "a:b:1=compileClasspath\n"},
+        wrapper("4.10") | {"build.gradle": JAVA + "dependencies { compile files() }\n"},
+    ],
+)
+def test_what_an_edited_project_lacks(tree: Callable[..., Tree], more: dict[str, str]) -> None:
+    project = tree({"build.gradle": JAVA, **more})
+    assert project.lacking() is not None
+    project.embed()
+    assert project.lacking() is None
+    for name in ("build.gradle", *(one for one in more if one != "build.gradle" and "wrapper" not in one)):
+        path = project.folder / name
+        whole = path.read_bytes()
+        path.write_bytes((JAVA if name == "build.gradle" else more[name]).encode())
+        assert project.lacking() is not None
+        path.write_bytes(whole + b"\n// more\n" if name.endswith(".gradle") else whole)
+    assert project.lacking() is None
+
+
+def test_an_edited_project_that_was_changed(tree: Callable[..., Tree]) -> None:
+    project = tree(JAVA)
+    project.embed()
+    path = project.folder / "build.gradle"
+    whole = path.read_text()
+    for old, new in (
+        ("apply plugin", "return\napply plugin"),
+        ("uri('twistlock')", "uri('other')"),
+        ("defender:1.0'", "defender:1.1'"),
+        ("from configurations", "exclude '*.jar'\nfrom configurations"),
+        ("implementation", "compileOnly"),
+        ("dependencies {", "dependencies.x {"),
+    ):
+        path.write_text(whole.replace(old, new, 1))
+        assert project.lacking() is not None
+    path.write_text(whole)
+    assert project.lacking() is None
+
+
+@pytest.mark.parametrize("folder", ["it's", "a b"])
+def test_a_folder_whose_name_can_not_be_written(tree: Callable[..., Tree], folder: str) -> None:
+    files = {f"{folder}/build.gradle": JAVA, "settings.gradle": MANAGED}
+    assert "can't be written" in tree(files, folder).refused().message
 
 
 def test_strings_in_strings_end_somewhere() -> None:

@@ -31,24 +31,39 @@ _OTHERS = frozenset(
 )
 
 
+def lacking(build: Build, coordinates: str) -> str | None:
+    """Why a lock file would not let the agent in; None where it does, or there is none."""
+    wanted = _wanted(build, coordinates)
+    if wanted is None:
+        return None
+    path, data, line = wanted
+    return None if line.strip() in {one.strip() for one in data.split(b"\n")} else f"{path}: lacks the agent"
+
+
 def edits(build: Build, coordinates: str) -> tuple[Edit, ...]:
     """The agent as a line of the project's lock file, where it has one.
 
     Raises RewriteRefused for lock files of another kind, and where checksums are verified.
     """
+    wanted = _wanted(build, coordinates)
+    if wanted is None:
+        return ()
+    path, data, line = wanted
+    splice = Splice.insert(_place(data.split(b"\n"), line), line)
+    return (Edit(path, _RULE, "the lock file allows what it lists", (splice,), _proof(path, data, line)),)
+
+
+def _wanted(build: Build, coordinates: str) -> tuple[str, bytes, bytes] | None:
+    """The lock file, its content, and the agent's line in it; None where nothing is locked that has the agent."""
     _refuse_others(build)
     path = posixpath.join(build.folder, _LOCK)
     if not is_file(build.archive, path):
-        return ()
+        return None
     data = build.archive.read(path)
     lines = data.split(b"\n")
     names = _locked(path, lines)
-    if not names:
-        return ()
     newline = "\r\n" if lines[0].endswith(b"\r") else "\n"
-    line = f"{coordinates}={','.join(names)}{newline}".encode()
-    splice = Splice.insert(_place(lines, line), line)
-    return (Edit(path, _RULE, "the lock file allows what it lists", (splice,), _proof(path, data, line)),)
+    return (path, data, f"{coordinates}={','.join(names)}{newline}".encode()) if names else None
 
 
 def _locked(path: str, lines: list[bytes]) -> list[str]:

@@ -30,11 +30,3 @@ class Style:
         """A block whose inside has lines of its own."""
         lines = [f"{self.indent}{line}" for line in inside.split(self.newline)]
         return self.newline.join((f"{head} {{", *lines, "}"))
-
-    def one_line(self, head: str, inside: str) -> str:
-        """A block on one line."""
-        return f"{head} {{ {inside} }}"
-
-    def nest(self, head: str, block: str) -> str:
-        """A block within another."""
-        return self.block(head, block)
