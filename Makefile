@@ -57,6 +57,7 @@ system:
 	@tests/node-packages
 	@tests/java-packages
 	@tests/maven-packages
+	@tests/gradle-packages
 
 # A Debian Python may come without ensurepip: then its own pip fills the environment from outside.
 $(VENV)/.pip:

@@ -60,6 +60,9 @@ allprojects {
 def run(version: int, folder: Path, task: str, java: Path) -> str:
     """What a run of Gradle printed, whatever came of it."""
     home = folder / HOME
+    (home / USER).mkdir(parents=True)
+    # Nothing stays behind, whoever runs Gradle with these files.
+    (home / USER / "gradle.properties").write_text("org.gradle.daemon=false\n")
     command = ["gradle"] if version == OLD else _command(home, java)
     done = subprocess.run(
         [*command, "--no-daemon", "--continue", "--quiet", f"--gradle-user-home={home / USER}", task],
@@ -81,9 +84,7 @@ def _environment(java: Path) -> Mapping[str, str]:
 def _command(home: Path, java: Path) -> list[str]:
     """The newer Gradle's, in one JVM: its memory is what Gradle asks for, or it would start another."""
     # From there it is read for the builds that a build runs, too.
-    user = home / USER
-    user.mkdir(parents=True)
-    (user / "init.gradle").write_text(_INIT % _plugins(home / "plugins").as_uri())
+    (home / USER / "init.gradle").write_text(_INIT % _plugins(home / "plugins").as_uri())
     opened = [option for one in _OPENED for option in ("--add-opens", f"{one}=ALL-UNNAMED")]
     memory = ["-Xmx512m", "-XX:MaxMetaspaceSize=384m", "-XX:TieredStopAtLevel=1"]
     jar = _distribution(home / "gradle")

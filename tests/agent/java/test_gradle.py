@@ -179,6 +179,8 @@ def test_build(
     assert (folder / case.name / case.facts["package"]).exists(), said
     root = unpacked(folder / case.name, case.facts["package"], tmp_path / "root")
     assert _agent(root) == {raw.name for raw in repository.members(AGENT) if raw.name.startswith(PLACE)}
+    if version < max(case.gradles):
+        return  # The same package; the newer Gradle's is run.
     java = Java(root, root, Environment, jdks()[0])
     with java.start_protected(HANDLER, policy("prevent")) as running:
         assert running.invoke(EVENT).document == ANSWER
