@@ -192,7 +192,7 @@ def _undetermined(archive: Archive, able: list[str], declared: Declared) -> Defe
     if able:
         return DetectionError(f"the handler could be {' or '.join(able)}", hint="choose one with --runtime")
     for family, endings in _TELLTALES.items():
-        if any(name.endswith(endings) for name in archive.members):
+        if family not in REGISTRY and any(name.endswith(endings) for name in archive.members):
             return DetectionError(
                 f"this looks like a {RECOGNISED[family]} function, which this version does not embed",
                 path=archive.source,

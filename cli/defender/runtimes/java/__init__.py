@@ -12,8 +12,8 @@ from defender.plan import Plan
 from defender.runtimes.java import built
 from defender.runtimes.java.candidates import candidates
 from defender.runtimes.java.classpath import Classpath
-from defender.runtimes.java.handlers import Target, target
-from defender.runtimes.java.projects import is_source, projects_of, sources
+from defender.runtimes.java.handlers import FRAMEWORKS, Target, target
+from defender.runtimes.java.projects import build_files, is_source, projects_of, source_files
 from defender.runtimes.model import Detection, Function
 
 __all__ = ["DEFAULT_HANDLERS", "candidates", "form", "home", "locate", "plan", "shape", "unprotected"]
@@ -28,7 +28,8 @@ def locate(archive: Archive, task_root: str, handler: str, runtime: str | None) 
     wanted = target(handler)
     if wanted is None:
         return None
-    return Classpath(archive, task_root).place(wanted.name) or _source(archive, task_root, wanted)
+    place = Classpath(archive, task_root).place(wanted.name)
+    return place or _source(archive, task_root, wanted) or _bringing(archive, task_root, wanted)
 
 
 def home(archive: Archive, task_root: str, file: str) -> str:
@@ -45,14 +46,18 @@ def form(archive: Archive, functions: Sequence[Function]) -> str:
 def plan(archive: Archive, found: Detection, agent: Agent) -> Plan:
     """What puts the agent in front of every function's handler.
 
-    Raises RewriteRefused for what is not built yet, DetectionError where Lambda could not call the handler.
+    Raises RewriteRefused for what can't be changed with proof, DetectionError where Lambda could not call the handler.
     """
-    del agent
-    result = Plan()
     for function in found.functions:
         _refuse_runtime(function)
-        _refuse_source(function)
         _refuse_wrapped(function)
+    if found.form == "source":
+        # A grammar and the build tools' modules, which packages that are built do without.
+        from defender.runtimes.java import project_plan
+
+        return project_plan.plan(archive, found, agent)
+    result = Plan()
+    for function in found.functions:
         result = result.plus(built.redirect(archive, function, _target(function)))
     return result
 
@@ -65,6 +70,10 @@ def shape(archive: Archive, function: Function) -> str:
 
 def unprotected(archive: Archive, function: Function) -> str | None:
     """What a package lacks for its function to run inside the agent, once its settings are made; None when nothing."""
+    if is_source(function.file):
+        from defender.runtimes.java import project_plan
+
+        return project_plan.lacking(archive, function)
     return built.lacking(archive, function)
 
 
@@ -79,21 +88,23 @@ def _target(function: Function) -> Target:
 
 
 def _source(archive: Archive, task_root: str, wanted: Target) -> str | None:
-    """A source file that could hold the class; of several the first."""
+    """The source file that has the class's name; DetectionError where there are several."""
     stem = wanted.name.partition("$")[0]
     names = tuple(f"/{name}." for name in (stem, stem.removesuffix("Kt")))
-    return next(
-        (path for path in sources(archive, task_root) if any(name in f"/{path}" for name in names)), None
-    )
-
-
-def _refuse_source(function: Function) -> None:
-    if is_source(function.file):
-        raise RewriteRefused(
-            f"{function.label} is not built yet",
-            path=function.file,
-            hint="build the project, and embed the package that is deployed",
+    found = [path for path in source_files(archive, task_root) if any(name in f"/{path}" for name in names)]
+    if len(found) > 1:
+        raise DetectionError(
+            f"{len(found)} source files could hold the class {wanted.name.replace('/', '.')}: {', '.join(found)}",
+            hint="embed the folder of one project by itself",
         )
+    return found[0] if found else None
+
+
+def _bringing(archive: Archive, task_root: str, wanted: Target) -> str | None:
+    """The build file of the project that brings a framework's own handler as a dependency."""
+    if not wanted.name.startswith(FRAMEWORKS):
+        return None
+    return next(iter(build_files(archive, task_root)), None)
 
 
 def _refuse_wrapped(function: Function) -> None:

@@ -17,6 +17,14 @@ INTERFACES = (
     "com/amazonaws/services/lambda/runtime/RequestHandler",
     "com/amazonaws/services/lambda/runtime/RequestStreamHandler",
 )
+# Frameworks bring handlers of their own, which belong to no package's own classes.
+FRAMEWORKS = (
+    "com/amazonaws/",
+    "software/amazon/",
+    "org/springframework/",
+    "io/micronaut/",
+    "io/quarkus/",
+)
 _CLASS = re.compile(r"[^\W\d][\w$]*(?:\.[^\W\d][\w$]*)*")
 _METHOD = re.compile(r"[^\W\d][\w$-]*")
 

@@ -19,6 +19,7 @@ BUILD_FILES: dict[Tool, tuple[str, ...]] = {
     "maven": ("pom.xml",),
     "gradle": ("build.gradle", "build.gradle.kts"),
 }
+_ALL_BUILD_FILES = frozenset(name for names in BUILD_FILES.values() for name in names)
 # Folders whose files are not what the function is built from: tests, and what builds and tools leave behind.
 _ASIDE = frozenset(
     {
@@ -59,7 +60,7 @@ def projects_of(archive: Archive, file: str) -> tuple[Project, ...]:
         found = tuple(
             Project(folder, kind, path, tuple(_parents(archive, folder, kind)))
             for kind in BUILD_FILES
-            for path in _build_files(archive, folder, kind)[:1]
+            for path in build_files(archive, folder, kind)[:1]
         )
         if found:
             return found
@@ -70,16 +71,32 @@ def projects_of(archive: Archive, file: str) -> tuple[Project, ...]:
     )
 
 
+def build_files(archive: Archive, folder: str, kind: Tool | None = None) -> list[str]:
+    """The build files of a folder, of one tool or of all."""
+    names = BUILD_FILES[kind] if kind is not None else _ALL_BUILD_FILES
+    paths = [posixpath.join(folder, name) for name in sorted(names)]
+    return [path for path in paths if path in archive.members and archive.members[path].kind is Kind.FILE]
+
+
+def folders(archive: Archive) -> list[str]:
+    """The folders of all projects; none of what lies in other tools' folders, or in packages that are built."""
+    found = [path for path in archive.members if posixpath.basename(path) in _ALL_BUILD_FILES]
+    aside = {*_ASIDE, "META-INF"}
+    return list(
+        dict.fromkeys(posixpath.dirname(path) for path in found if not aside & set(path.split("/")[:-1]))
+    )
+
+
 def is_source(file: str) -> bool:
-    """Whether a handler's file is one that has to be compiled."""
-    return file.endswith(SOURCES)
+    """Whether a function's file is part of a project: a source, or the build file that brings its handler's class."""
+    return file.endswith(SOURCES) or posixpath.basename(file) in _ALL_BUILD_FILES
 
 
-def sources(archive: Archive, task_root: str) -> Iterator[str]:
+def source_files(archive: Archive, task_root: str) -> Iterator[str]:
     """The source files below a folder that go into packages: tests and what builds leave behind are not among them."""
     prefix = posixpath.join(task_root, "")
     for path, member in archive.members.items():
-        if path.startswith(prefix) and is_source(path) and member.kind is Kind.FILE:
+        if path.startswith(prefix) and path.endswith(SOURCES) and member.kind is Kind.FILE:
             folders = posixpath.dirname(path[len(prefix) :]).split("/")
             # A package may be called `build`: what counts lies outside of the source folder.
             outside = folders[: folders.index("main")] if "main" in folders else folders[:2]
@@ -95,11 +112,6 @@ def _above(file: str) -> Iterator[str]:
     yield ""
 
 
-def _build_files(archive: Archive, folder: str, kind: Tool) -> list[str]:
-    paths = [posixpath.join(folder, name) for name in BUILD_FILES[kind]]
-    return [path for path in paths if path in archive.members and archive.members[path].kind is Kind.FILE]
-
-
 def _parents(archive: Archive, folder: str, kind: Tool) -> Iterator[str]:
     for above in _above(folder) if folder else ():
-        yield from _build_files(archive, above, kind)[:1]
+        yield from build_files(archive, above, kind)[:1]

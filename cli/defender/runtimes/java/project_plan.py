@@ -1,0 +1,81 @@
+"""Projects that are built: the handler's classes, the build files and the setting, joined to one plan.
+
+Which files change is decided by the parts: `source` for the classes, `maven` and `gradle` for the builds.
+"""
+
+from __future__ import annotations
+
+from defender.archive import Archive
+from defender.bundle import Agent
+from defender.errors import RewriteRefused
+from defender.plan import Plan, Setting
+from defender.runtimes.java import built, gradle, maven, source
+from defender.runtimes.java.projects import Project, is_source, projects_of
+from defender.runtimes.java.repository import version
+from defender.runtimes.java.source import Redirected
+from defender.runtimes.model import Detection, Function
+
+_TOOLS = {"maven": maven, "gradle": gradle}
+
+
+def plan(archive: Archive, found: Detection, agent: Agent) -> Plan:
+    """The edits of all functions' projects, and their handlers' new settings.
+
+    Raises RewriteRefused where a handler or a build can't be changed with proof.
+    """
+    result = Plan()
+    named: dict[Project, bool] = {}
+    for function in found.functions:
+        _refuse_mixed(function)
+        projects = projects_of(archive, function.file)
+        handler = _handler(archive, projects[0], function)
+        result = result.plus(handler)
+        for project in projects:
+            named[project] = named.get(project, False) or bool(handler.edits or handler.skipped)
+    for project, is_named in named.items():
+        result = result.plus(_build(archive, project, version(agent), found.build == "sam", is_named))
+    return result
+
+
+def lacking(archive: Archive, function: Function) -> str | None:
+    """What a project lacks for its function to run inside the agent, once it is built; None when nothing.
+
+    `function` has its handler as it is after embedding.
+    """
+    projects = projects_of(archive, function.file)
+    if function.handler != built.REDIRECTING:
+        problem = source.unprotected(archive, projects[0], function.handler)
+        if problem is not None:
+            return problem
+    problems = [_TOOLS[one.kind].lacking(archive, one) for one in projects]
+    return next((problem for problem in problems if problem is not None), None)
+
+
+def _handler(archive: Archive, project: Project, function: Function) -> Plan:
+    """The handler's classes, or the redirecting class in front of them."""
+    rewritten = source.rewrite(archive, project, function)
+    if isinstance(rewritten, Redirected):
+        note = f"{function.label}: {built.REDIRECTING} becomes the handler, for {rewritten.reason}"
+        return Plan(settings=(built.redirecting(function),), warnings=(note,))
+    setting = Setting(function.handler, function.task_root, rewritten.handler, {})
+    return Plan(
+        edits=rewritten.edits,
+        skipped=rewritten.skipped,
+        settings=(setting,) if rewritten.handler != function.handler else (),
+    )
+
+
+def _build(archive: Archive, project: Project, version: str, by_sam: bool, is_named: bool) -> Plan:
+    if project.kind == "maven":
+        edits = maven.edits(archive, project, version, by_sam=by_sam, is_named=is_named)
+        return Plan(edits=edits, warnings=maven.warnings(archive, project))
+    return Plan(edits=gradle.edits(archive, project, version, by_sam=by_sam))
+
+
+def _refuse_mixed(function: Function) -> None:
+    if not is_source(function.file):
+        raise RewriteRefused(
+            f"{function.label} is built already, and other functions of the package are not",
+            path=function.file,
+            hint="embed them one by one, with --handler",
+        )
