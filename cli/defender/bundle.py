@@ -109,6 +109,11 @@ def packaged(agent: Agent, form: str) -> Mapping[str, bytes]:
     return made
 
 
+def is_packaged(family: str, form: str) -> bool:
+    """Whether a build tool takes the agent, and nothing else of the folder `twistlock`, into what is deployed."""
+    return (family, form) in _PACKAGED
+
+
 def _places(family: str, form: str) -> tuple[str, ...]:
     return _PLACES.get((family, form), (FOLDER,))
 
@@ -202,7 +207,7 @@ def install(archive: Archive, agent: Agent, form: str, task_root: str, *, replac
     )
     if not bundle.is_ours:
         return Plan(added=placed, dropped=dropped)
-    if (family, form) in _PACKAGED:
+    if is_packaged(family, form):
         made = packaged(agent, form).items()
         files = [
             AddFile(posixpath.join(task_root, name), data, "bundle.add", f"part of {bundle.label}")
@@ -271,7 +276,7 @@ def missing_or_changed(archive: Archive, bundle: Bundle, form: str, task_root: s
             wrong += [] if is_dispensable(path) else [path]
         elif sha256(archive.read(path)) != bundle.hashes[name]:
             wrong.append(path)
-    if bundle.is_ours and (bundle.family, form) in _PACKAGED:
+    if bundle.is_ours and is_packaged(bundle.family, form):
         # Which of the two settings it was embedded with, the package alone tells.
         agents = (Agent(bundle, on_failure) for on_failure in ("open", "closed"))
         missing = [_not_there(archive, packaged(agent, form), task_root) for agent in agents]

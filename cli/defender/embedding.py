@@ -34,6 +34,7 @@ from defender.archive import (
 from defender.bundle import Agent, Bundle
 from defender.detect import detect
 from defender.edits.diff import unified_diff
+from defender.errors import RewriteRefused
 from defender.iac import Declared
 from defender.iac.handler_edits import with_handlers
 from defender.iac.packaging import packaging_edits
@@ -136,6 +137,12 @@ class _Work:
             )
         plan = plan.plus(Plan(edits=packaging_edits(self.archive, names, declared)))
         policies = tuple(file for one in self.protections for file in one.files)
+        if policies and bundles.is_packaged(found.family, found.form):
+            raise RewriteRefused(
+                f"the policy would lie in a file ({policies[0].why}), which the build leaves out of the package",
+                path=policies[0].path,
+                hint="leave out --baked-policy, shorten the policy, or embed the package that is built",
+            )
         if found.family == "nodejs" and self.archive.is_folder and self.bundle.is_ours:
             folders = [posixpath.join(root, manifests.FOLDER) for root in self.roots]
             modules = [portable.module(folder, self.bundle.members, policies) for folder in folders]
