@@ -17,6 +17,7 @@ from defender.runtimes.model import Detection, Function, Request
 _BUILD_TOOLS = {"AWS::Serverless::Function": "sam", "AWS::Lambda::Function": "cloudformation"}
 _TELLTALES = {
     "java": (".java", ".class", ".kt", ".jar"),
+    "java": (".java", ".class", ".kt", ".jar"),
     "dotnet": (".cs", ".csproj", ".deps.json"),
 }
 
@@ -192,18 +193,28 @@ def _undetermined(archive: Archive, able: list[str], declared: Declared) -> Defe
     if able:
         return DetectionError(f"the handler could be {' or '.join(able)}", hint="choose one with --runtime")
     for family, endings in _TELLTALES.items():
-        if family not in REGISTRY and any(name.endswith(endings) for name in archive.members):
-            return DetectionError(
-                f"this looks like a {RECOGNISED[family]} function, which this version does not embed",
-                path=archive.source,
-                hint=f"supported: {', '.join(REGISTRY)}; --handler and --runtime say so otherwise",
-            )
+        if any(name.endswith(endings) for name in archive.members):
+            return _told_by_files(archive, family)
     if declared.errors:
         return declared.errors[0]
     return DetectionError(
         "no function found: no handler file that a supported runtime would load",
         path=archive.source,
         hint="name the handler with --handler file.function",
+    )
+
+
+def _told_by_files(archive: Archive, family: str) -> DetectionError:
+    if family in REGISTRY:
+        return DetectionError(
+            f"this looks like a {RECOGNISED[family]} function, and nothing says what its handler is",
+            path=archive.source,
+            hint=f"name it with --handler and --runtime {family}",
+        )
+    return DetectionError(
+        f"this looks like a {RECOGNISED[family]} function, which this version does not embed",
+        path=archive.source,
+        hint=f"supported: {', '.join(REGISTRY)}; --handler and --runtime say so otherwise",
     )
 
 
