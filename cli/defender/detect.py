@@ -17,7 +17,6 @@ from defender.runtimes.model import Detection, Function, Request
 _BUILD_TOOLS = {"AWS::Serverless::Function": "sam", "AWS::Lambda::Function": "cloudformation"}
 _TELLTALES = {
     "java": (".java", ".class", ".kt", ".jar"),
-    "java": (".java", ".class", ".kt", ".jar"),
     "dotnet": (".cs", ".csproj", ".deps.json"),
 }
 
