@@ -37,6 +37,7 @@ from defender.edits.diff import unified_diff
 from defender.errors import RewriteRefused
 from defender.iac import Declared
 from defender.iac.handler_edits import with_handlers
+from defender.iac.handler_mentions import mentions
 from defender.iac.packaging import packaging_edits
 from defender.manifest import Handler, Manifest, OtherFile, ProtectedFunction
 from defender.plan import AddFile, AddMember, DropFile, FileChange, Plan
@@ -234,6 +235,7 @@ class _Work:
                         *self.archive.warnings,
                         *found.warnings,
                         *self.plan.warnings,
+                        *mentions(self.archive, self.rewriting.settings),
                         *(line for one in self.protections for line in one.warnings),
                     )
                 )

@@ -214,6 +214,17 @@ def test_a_framework_brings_the_handler(defender: Run, service: Path) -> None:
     assert set(changed(service, Path("protected"))) == {"orders/pom.xml"}
 
 
+def test_a_program_that_deploys_is_named(defender: Run, service: Path) -> None:
+    (service / "template.yaml").unlink()
+    (service / "lib").mkdir()
+    (service / "lib" / "stack.ts").write_text("new Function(this, 'f', {\n  handler: 'example.Hello',\n});\n")
+    report = there_and_back(defender, service, "--handler", "example.Hello", "--runtime", "java21")
+    assert [one["status"] for one in report["functions"]] == ["pending"]
+    assert report["warnings"] == [
+        "lib/stack.ts:2 names example.Hello: where that is the handler setting, write example.Hello::protectedHandler"
+    ]
+
+
 def test_an_artifact_names_the_project_that_makes_it(defender: Run) -> None:
     service = Path(shutil.copytree(SHADE / "in", "service"))
     text = (
