@@ -93,12 +93,12 @@ REDIRECTED: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     "enum": (
         body("A, B; public static String run(String i) { return i; }", "public enum App"),
         "a.App::run",
-        "App is a enum",
+        "App is an enum",
     ),
     "interface": (
         body("static String run(String i) { return i; }", "public interface App"),
         "a.App::run",
-        "is a interface",
+        "App is an interface",
     ),
     "abstract class": ({"App.java": APP.replace("class", "abstract class")}, "a.App", "App is abstract"),
     "inner class": (
@@ -145,6 +145,17 @@ REDIRECTED: dict[str, tuple[dict[str, str | bytes], str, str]] = {
         },
         "a.App",
         "a type variable is part of another type",
+    ),
+    "class of one with type arguments": (
+        {
+            "App.java": "package a;\npublic class App extends b.Base {}",
+            "src/main/java/b/Base.java": f"package b;\n{RUNTIME}"
+            "public class Base implements RequestHandler<Box<String>.Item, String>"
+            " { public String handleRequest(Box<String>.Item i, Context c) { return null; } }",
+            "src/main/java/b/Box.java": "package b;\npublic class Box<T> { public class Item {} }",
+        },
+        "a.App",
+        "the class belongs to one with type arguments",
     ),
     "generic interface": (
         {

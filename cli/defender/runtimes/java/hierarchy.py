@@ -84,8 +84,8 @@ def refuse_early_code(line: Hierarchy) -> None:
     top = line.top
     for one in line.classes:
         if one.kind not in ("class", "record") or not one.is_static:
-            what = one.kind if one.is_static else "non-static inner class"
-            raise Unproven(f"{one.name} is a {what}", one.unit.source, one.node)
+            what = f"an {one.kind}" if one.is_static else "a non-static inner class"
+            raise Unproven(f"{one.name} is {what}", one.unit.source, one.node)
     logger = next((one for one in top.annotations if one in _LOGGERS), None)
     if logger is not None:
         raise Unproven(

@@ -182,4 +182,7 @@ def head(scope: Declaration, node: Node) -> list[str]:
         node = next(one for one in named(node) if "annotation" not in one.type)
     if node.type not in ("type_identifier", "scoped_type_identifier"):
         raise Unproven("the type is none with a name", scope.unit.source, node)
-    return [word for word in tokens(scope.unit.source, node) if word != "."]
+    words = [word for word in tokens(scope.unit.source, node) if word != "."]
+    if "<" in words:
+        raise Unproven("the class belongs to one with type arguments", scope.unit.source, node)
+    return words
