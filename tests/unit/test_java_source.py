@@ -341,6 +341,36 @@ def test_by_hand_and_not_as_it_has_to_be(name: str, tmp_path: Path) -> None:
         assert unprotected(archive, Project(), "a.App::protectedHandler") is not None
 
 
+OTHER_AGENTS = {
+    "src/main/java/com/twistlock/serverless/Twistlock.java": "package com.twistlock.serverless;",
+    "src/main/java/a/Twistlock.java": "// an agent\n  package com . twistlock.serverless; class Twistlock {}",
+    "src/main/kotlin/Twistlock.kt": "package com.twistlock.serverless\nobject Twistlock",
+    "src/main/resources/com/twistlock/serverless/Twistlock.class": "",
+    "other/src/main/resources/com/twistlock/serverless/settings.properties": "on_failure=open",
+}
+
+
+@pytest.mark.parametrize("path", OTHER_AGENTS)
+def test_another_agent_in_the_project(path: str, tmp_path: Path) -> None:
+    with pytest.raises(RewriteRefused, match="of its own where the agent's are"):
+        outcome(tmp_path, {"App.java": APP, path: OTHER_AGENTS[path]})
+    with open_archive(written(tmp_path, {"App.java": BY_HAND})) as archive:
+        assert path in str(unprotected(archive, Project(), "a.App::protectedHandler"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "twistlock/com/twistlock/serverless/defender/1/defender-1.pom",
+        "target/classes/com/twistlock/serverless/Twistlock.class",
+        ".aws-sam/build/App/com/twistlock/serverless/Twistlock.class",
+    ],
+)
+def test_the_agent_itself_is_no_other_one(path: str, tmp_path: Path) -> None:
+    with open_archive(written(tmp_path, {"App.java": BY_HAND, path: ""})) as archive:
+        assert unprotected(archive, Project(), "a.App::protectedHandler") is None
+
+
 def test_byte_order_mark_stays_first(tmp_path: Path) -> None:
     text = "import com.amazonaws.services.lambda.runtime.*;\r\n" + APP.partition("\n")[2].partition("\n")[2]
     files: dict[str, str | bytes] = {"src/main/java/App.java": b"\xef\xbb\xbf" + text.encode()}

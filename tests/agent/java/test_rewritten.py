@@ -34,6 +34,13 @@ REDIRECTED = {
 }
 # It ends the JVM.
 EXITS = {"kinds.Failing::exits"}
+# What can't be made: the platform's word on it stays the same.
+UNFIT = (
+    "kinds.Failing$InStatic",
+    "kinds.Failing$InConstructor",
+    "kinds.Failing$InMethodsConstructor::handle",
+    "kinds.Failing$WithoutConstructor",
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,9 @@ class Sample(Form):
         yield "protected", {change.path: change.after for change in self.changes}
 
     def events(self, handler: str) -> list[bytes]:
-        return [one if isinstance(one, bytes) else json.dumps(one).encode() for one in KINDS[handler]]
+        return [
+            one if isinstance(one, bytes) else json.dumps(one).encode() for one in KINDS.get(handler, [1])
+        ]
 
 
 def project(folder: Path, sources: list[Path]) -> Path:
@@ -74,7 +83,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sample, Mapping[Any
     """Every kind, as it was and rewritten, loaded in one JVM."""
     folder = tmp_path_factory.mktemp("kinds")
     sources = [*(SOURCES / "kinds").glob("*.java"), SOURCES / "Unpackaged.java"]
-    wanted = tuple(handler for handler in KINDS if handler not in REDIRECTED | EXITS)
+    wanted = (*(handler for handler in KINDS if handler not in REDIRECTED | EXITS), *UNFIT)
     sample = Sample(project(folder / "project", sources), wanted)
     told = loaded(folder / "loaded", [sample], jdks()[:1])
     return sample, told[jdks()[0]]
@@ -99,6 +108,15 @@ def test_kind(handler: str, kinds: tuple[Sample, Mapping[Any, list[str]]]) -> No
         if "during JSON parsing" not in one
     ]
     assert len(read) == len([one for one in protected[begun:] if one.startswith("agent ends")])
+
+
+@pytest.mark.parametrize("handler", UNFIT)
+def test_unfit(handler: str, kinds: tuple[Sample, Mapping[Any, list[str]]]) -> None:
+    sample, told = kinds
+    agent, *protected = told[sample.name, "protected", handler]
+    assert agent == "agent starts"
+    assert protected == told[sample.name, "original", handler]
+    assert outcomes(protected)[0].startswith("thrown")
 
 
 def outcomes(happened: list[str]) -> list[str]:

@@ -47,6 +47,12 @@ def rewrite(archive: Archive, project: Project, function: Function) -> Rewritten
     """
     sources = Sources(archive, project.folder)
     wanted = _target(function.handler)
+    if sources.other_agent is not None:
+        raise RewriteRefused(
+            "the project has classes of its own where the agent's are, in com.twistlock",
+            path=sources.other_agent,
+            hint="take them out, or rename their package",
+        )
     try:
         if sources.is_module:
             raise Unproven("the project is a module, which would have to name the agent's")
@@ -70,6 +76,8 @@ def rewrite(archive: Archive, project: Project, function: Function) -> Rewritten
 def unprotected(archive: Archive, project: Project, handler: str) -> str | None:
     """What the sources lack for `handler`, as it is after embedding, to run inside the agent; None when nothing."""
     sources, wanted = Sources(archive, project.folder), _target(handler)
+    if sources.other_agent is not None:
+        return f"{sources.other_agent}: it may take the place of the agent's own class"
     try:
         line = _hierarchy(sources, wanted)
         refuse_early_code(line)

@@ -16,6 +16,7 @@ from defender.runtimes.java.syntax import Unproven, spelled
 from defender.runtimes.java.units import Declaration, Unit
 
 BUILD_FILES = ("pom.xml", "build.gradle", "build.gradle.kts")
+_AGENTS = re.compile(rb"^\s*package\s+com\s*\.\s*twistlock\b", re.M)
 # Where builds write to, and what other tools keep.
 _FOREIGN = frozenset(
     {
@@ -34,7 +35,9 @@ _FOREIGN = frozenset(
 )
 _CORE = re.compile(rb"\bcom\s*\.\s*amazonaws\s*\.\s*services\s*\.\s*lambda\s*\.\s*runtime\s*\.\s*[A-Z*]")
 _ARTIFACT = b"aws-lambda-java-core"
+_OUTPUTS = frozenset({"target", "build", "out", "bin", ".aws-sam", ".gradle", ".serverless", "cdk.out"})
 _LARGEST = 4 << 20
+_LANGUAGES = (".java", ".kt", ".scala", ".groovy")
 
 
 class Project(Protocol):
@@ -120,6 +123,18 @@ class Sources:
         return any(re.search(pattern, self.read(path)) for path in self.paths)
 
     @cached_property
+    def other_agent(self) -> str | None:
+        """A file of the input that puts a class of its own where the agent's are, in any of its projects."""
+        for path, member in self._archive.members.items():
+            folders = f"/{path}"
+            if member.kind is not Kind.FILE or "/twistlock/com/twistlock/" in folders or _is_output(path):
+                continue
+            is_source = path.endswith(_LANGUAGES) and member.size <= _LARGEST
+            if "/com/twistlock/" in folders or (is_source and _AGENTS.search(self.read(path))):
+                return path
+        return None
+
+    @cached_property
     def is_module(self) -> bool:
         """Whether the project is a module in the sense of Java 9, which names all that it uses."""
         return any(posixpath.basename(path) == "module-info.java" for path in self.paths)
@@ -138,6 +153,12 @@ def _only(name: str, found: list[Declaration]) -> Declaration | None:
         paths = ", ".join(dict.fromkeys(one.unit.source.path for one in found))
         raise Unproven(f"{name} is declared more than once: {paths}")
     return found[0] if found else None
+
+
+def _is_output(path: str) -> bool:
+    """Whether a build made the file: what was protected before may be among those."""
+    before = re.split(r"/src/|(?:^|/)com/twistlock/", path)[0]
+    return bool(_OUTPUTS & set(before.split("/")))
 
 
 def _is_below(path: str, folder: str) -> bool:
