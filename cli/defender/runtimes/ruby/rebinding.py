@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 _HOOKS = frozenset({"method_added", "singleton_method_added"})
+_SEES = "sees every new method"
+# A hook in one of these is called for the methods of every class.
+_EVERY_CLASS = ("Object", "Module", "Class", "Kernel", "BasicObject")
 _NESTING = frozenset(("method", "singleton_method", "block", "do_block", "lambda", "begin_block"))
 _SCOPES = frozenset(("class", "module", "singleton_class", "program"))
 
@@ -32,14 +35,25 @@ def refuse_rebinding(source: Source, target: Target, found: list[Binding]) -> No
         raise _refused(source, target, node, why)
 
 
-def refuse_rebinding_from_outside(source: Source, target: Target) -> None:
-    """The same for a file of the package that defines the method nowhere: calls that name what they change."""
+def refuse_rebinding_from_outside(source: Source, own: Source, target: Target, found: list[Binding]) -> None:
+    """The same for another file that the handler's own loads: what says that it is about the handler's class.
+
+    The definitions that are `found` there are judged by the order in which files are loaded.
+    """
+    known = {binding.node.start_byte for binding in found}
     named = captures(query(GRAMMAR, scm("rebinding")), source.root)
     handler = Handler.of(source, target, named.get("assignment", []))
     for call in named.get("call", []):
-        why = troubling(source, handler, call, from_outside=True)
+        why = None if call.start_byte in known else troubling(source, handler, call, from_outside=True)
         if why:
             raise _refused(source, target, call, why)
+    for definition, why in _by_definition(source, handler, known, named):
+        place = owner(source, definition)
+        is_everyones = place is not None and place.name in ("", *_EVERY_CLASS)
+        is_hook = why.endswith(_SEES)
+        is_used = place is not None and bool(place.name) and place.name.encode() in own.data
+        if place is not None and (not is_hook or is_everyones or is_used):
+            raise _refused(source, target, definition, why)
 
 
 def refuse_own_names(source: Source) -> None:
@@ -96,7 +110,7 @@ def _by_definition(
         if definition is None or definition.start_byte in known or is_guarded(source, definition):
             continue
         if text in _HOOKS:
-            yield definition, f"{text} sees every new method"
+            yield definition, f"{text} {_SEES}"
         elif text == handler.target.method and _may_be(source, handler, definition):
             yield definition, f"the method is defined where {_where(definition)}"
 

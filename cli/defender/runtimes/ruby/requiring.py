@@ -84,6 +84,14 @@ def required(archive: Archive, source: Source, task_root: str) -> Iterator[tuple
             yield from ((node, path) for path in _matching(archive, pattern.under(task_root)))
 
 
+def computed(source: Source) -> Iterator[Node]:
+    """Calls that load a file whose name shows only when the code runs."""
+    for call in captures(query(GRAMMAR, scm("requiring")), source.root).get("call", []):
+        given = arguments(call)
+        if given and name_of(source, given[-1]) is None:
+            yield call
+
+
 def trees(source: Source, task_root: str) -> list[str]:
     """The folders in which a loader finds the file of a constant by its name."""
     found = captures(query(GRAMMAR, scm("requiring")), source.root).get("tree", [])
