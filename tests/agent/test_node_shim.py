@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import zipfile
+import zlib
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,7 +63,7 @@ def run(node: Path, add_agent: Callable[..., Path], policy: str, tmp_path: Path)
         done = subprocess.run(
             [str(node), "main.js"],
             cwd=root,
-            env={"PATH": os.environ["PATH"], "TW_POLICY": tw_policy},
+            env={"PATH": os.environ["PATH"], "TW_POLICY": tw_policy, "TMPDIR": str(tmp_path)},
             capture_output=True,
             text=True,
             timeout=60,
@@ -194,6 +196,56 @@ def test_a_thread_may_load_it_where_the_main_program_does_not(run: Run) -> None:
     """
     worker = "require('worker_threads').parentPort.postMessage(require('./twistlock').status);"
     assert run(script, worker_js=worker)[0] == "enforcing"
+
+
+AT_ONCE = """
+const { Worker } = require('worker_threads');
+const gate = new Int32Array(new SharedArrayBuffer(8));
+const found = [];
+const workers = Array.from({ length: 6 }, () => new Worker(__dirname + '/worker.js', { workerData: gate }));
+for (const one of workers) {
+  one.on('message', (said) => { if (found.push(said) === workers.length) console.log(JSON.stringify(found)); });
+}
+"""
+# The last to be ready lets all go on.
+THREAD = """
+const { parentPort, workerData: gate } = require('worker_threads');
+if (Atomics.add(gate, 0, 1) === 5) {
+  Atomics.store(gate, 1, 1);
+  Atomics.notify(gate, 1);
+} else {
+  Atomics.wait(gate, 1, 0);
+}
+const tw = require('./twistlock');
+let code = 'ran';
+try { require('child_process').execFileSync('/bin/true'); } catch (error) { code = error.code; }
+parentPort.postMessage([tw.status, code, tw.isProtected(tw.handler(() => 1))]);
+"""
+
+
+@pytest.mark.parametrize("is_bundled", [False, True])
+def test_threads_that_begin_at_once_share_one_agent(
+    is_bundled: bool, run: Run, add_agent: Callable[..., Path]
+) -> None:
+    """As the runtime client starts its workers where a function serves several events at a time."""
+    if is_bundled:
+        _without_library(add_agent(run.root))  # type: ignore[attr-defined]
+    found, err = run(AT_ONCE, worker_js=THREAD)
+    assert found == [["enforcing", "EACCES", True]] * 6
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert [one["type"] for one in lines].count("defender") == 1
+    assert {one["type"] for one in lines} == {"defender", "processes"}
+
+
+def _without_library(root: Path) -> None:
+    """What a bundler makes of the folder: the library is text in a module."""
+    with zipfile.ZipFile(bundle_path("nodejs")) as bundle:
+        raw = {one.filename: zlib.compress(bundle.read(one), wbits=-15) for one in bundle.infolist()}
+    packed = {name.rpartition("/")[2]: data for name, data in raw.items() if "/libdefender-" in name}
+    lines = [f"exports['{name}'] = '{b64encode(data).decode()}';" for name, data in packed.items()]
+    (root / "twistlock" / "native.js").write_text("\n".join(lines))
+    for name in packed:
+        (root / "twistlock" / name).unlink()
 
 
 DAMAGES: dict[str, tuple[str, Callable[[Path], None]]] = {

@@ -5,6 +5,7 @@
  */
 #include "defender.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -29,6 +30,8 @@ enum { ARGUMENTS = 4, MESSAGE = 512, REQUEST_ID = 256 };
 
 /* What the first start answered: a second thread's shim is told the same. */
 static _Atomic int first_result = TW_E_ALREADY;
+/* Held while one thread starts the core: another that comes meanwhile has no answer to be told yet. */
+static atomic_flag starting = ATOMIC_FLAG_INIT;
 
 /* A string argument in memory of its own; NULL for anything else, as for undefined. */
 static char *text_of(napi_env env, napi_value value)
@@ -52,13 +55,17 @@ static int start(napi_env env, const napi_value *given, char *message, size_t si
 
     for (size_t i = 0; i < ARGUMENTS; i++)
         texts[i] = text_of(env, given[i]);
+    while (atomic_flag_test_and_set(&starting))
+        sched_yield();
     int result = tw_start_flat(texts[0], texts[1], texts[2] != NULL ? texts[2] : "nodejs", texts[3], message, size);
 
     for (size_t i = 0; i < ARGUMENTS; i++)
         free(texts[i]);
     if (result == TW_E_ALREADY)
-        return atomic_load(&first_result);
-    atomic_store(&first_result, result);
+        result = atomic_load(&first_result);
+    else
+        atomic_store(&first_result, result);
+    atomic_flag_clear(&starting);
     return result;
 }
 

@@ -21,6 +21,7 @@ const bootstrap = require('./bootstrap.js');
 const OWN_FOLDER = typeof __dirname === 'string' ? __dirname : path.join(process.env.LAMBDA_TASK_ROOT || process.cwd(), 'twistlock');
 // What tw_start answers (defender.h).
 const DISABLED = 1;
+const PATIENCE_MS = 5000;
 
 // Returns `target` wrapped: the core is told when an invocation starts and ends, all else stays as it is. What can't be
 // called, and what is wrapped already, comes back as it is. A function that has no name gets `name`: the one that it
@@ -62,13 +63,12 @@ function isProtected(candidate) {
 }
 
 let isUnpacked = false;
+// The folder that this thread has while it unpacks: see takeTurn.
+let turn = null;
 
 function start() {
-  const file = library();
-  refuseDamaged(file);
   const core = { exports: {} };
-  process.dlopen(core, file);
-  if (isUnpacked) hide(file);
+  const file = loadInto(core);
   const { start: startCore, begin, end } = core.exports;
   const said = {};
   const runtime = 'nodejs' + process.versions.node.split('.')[0] + '.x';
@@ -76,6 +76,19 @@ function start() {
   if (result < 0) throw new Error(said.message || 'the agent was started before, and failed');
   bootstrap.connect(begin, end);
   return { status: result === DISABLED ? 'disabled' : 'enforcing', reason: said.message };
+}
+
+// Returns where the core lies that is loaded now.
+function loadInto(core) {
+  try {
+    const file = library();
+    refuseDamaged(file);
+    process.dlopen(core, file);
+    if (isUnpacked) hide(file);
+    return file;
+  } finally {
+    if (turn) fs.rmdirSync(turn);
+  }
 }
 
 // The core's file for this machine: beside this one, in the package's root, or out of a bundle that holds it as text.
@@ -98,17 +111,51 @@ function unpacked(name, wanted) {
     // It was not added: nothing was going to be bundled.
   }
   if (!packed[name]) throw new Error('its library is missing: ' + wanted);
-  // Another thread has unpacked it already.
-  const mapped = /\s(\/\S+\/twistlock-\w+\/libdefender-linux-\w+) \(deleted\)\n/.exec(fs.readFileSync('/proc/self/maps', 'latin1'));
-  if (mapped) return mapped[1];
-  const zlib = builtin ? builtin('zlib') : require('zlib');
   const os = builtin ? builtin('os') : require('os');
+  const loaded = mapped() || takeTurn(os.tmpdir());
+  if (loaded) return loaded;
+  const zlib = builtin ? builtin('zlib') : require('zlib');
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'twistlock-'));
   for (const file of Object.keys(packed).filter((one) => one === name || !one.startsWith('libdefender-'))) {
     fs.writeFileSync(path.join(folder, file), zlib.inflateRawSync(Buffer.from(packed[file], 'base64')), { mode: 0o500 });
   }
   isUnpacked = true;
   return path.join(folder, name);
+}
+
+// What another thread has unpacked and loaded already.
+function mapped() {
+  const found = /\s(\/\S+\/twistlock-\w+\/libdefender-linux-\w+) \(deleted\)\n/.exec(fs.readFileSync('/proc/self/maps', 'latin1'));
+  return found && found[1];
+}
+
+// Threads may begin at once, and a process has one core: the thread that makes this process's folder unpacks, the others wait for
+// what it loads. Looked for before anything is written: the first thread's policy may be in force. A thread that was ended while it
+// had its turn leaves the folder; then the others go on.
+function takeTurn(temporary) {
+  const [, begun] = /.*\)(?: \S+){19} (\d+)/s.exec(fs.readFileSync('/proc/self/stat', 'latin1'));
+  const folder = path.join(temporary, `twistlock-${process.pid}-${begun}`);
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  for (let waited = 0; waited < PATIENCE_MS; waited += 1) {
+    if (!fs.existsSync(folder) && isMade(folder)) {
+      turn = folder;
+      return mapped();
+    }
+    Atomics.wait(clock, 0, 0, 1);
+    const found = mapped();
+    if (found) return found;
+  }
+  return null;
+}
+
+function isMade(folder) {
+  try {
+    fs.mkdirSync(folder);
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+    return false;
+  }
 }
 
 // The file that is loaded loses its name, so that nobody can change it; another with the same content is for children.
