@@ -242,6 +242,7 @@ def _locate(archive: Archive, family: str, request: Request, one: DeclaredFuncti
         region=request.region or one.region,
         environment=one.environment,
         architectures=one.architectures,
+        output=one.output,
         build_method=one.build_method,
         setting=one.setting if one.wrapped_by else None,
         evidence=(f"{handler}: {one.evidence}", f"{handler}: loaded from {file}"),

@@ -225,6 +225,18 @@ def test_a_program_that_deploys_is_named(defender: Run, service: Path) -> None:
     ]
 
 
+def test_sam_does_not_build_what_is_deployed_from_a_builds_output(defender: Run, service: Path) -> None:
+    """So nothing would bring the agent into the jar of a project that packs its own classes alone."""
+    build = service / "orders" / "pom.xml"
+    build.write_text(re.sub(r"<build>.*</build>", "", build.read_text(), flags=re.DOTALL))
+    assert defender("embed", service, "--dry-run")[0] == 0
+    template = service / "template.yaml"
+    template.write_text(TEMPLATE.replace("CodeUri: orders", "CodeUri: orders/target/maven-shade-1.0.jar"))
+    code, _, err = defender("embed", service, "--dry-run")
+    assert code == 5
+    assert "nothing in this build puts dependencies into the package" in " ".join(err.split())
+
+
 def test_an_artifact_names_the_project_that_makes_it(defender: Run) -> None:
     service = Path(shutil.copytree(SHADE / "in", "service"))
     text = (

@@ -32,6 +32,7 @@ class _Code:
 
     task_root: str | None = None
     artifact: str | None = None
+    output: str | None = None
     inline: bool = False
     evidence: str = ""
 
@@ -107,6 +108,7 @@ class _Reader:
             is_inline=code.inline,
             has_layers=bool(items(self._node("Layers"))),
             artifact=code.artifact,
+            output=code.output,
             build_method=literal(get(self.metadata, "BuildMethod", self.path)),
             wrapped_by=settled.wrapped_by,
             setting=setting.value.text,
@@ -175,7 +177,9 @@ class _Reader:
             return _Code(evidence=f"{shown} lies outside of the input")
         project = built_from(self.tree, path)
         if project is not None:
-            return _Code(task_root=project, evidence=f"{shown}, built from {project or 'the input'}")
+            return _Code(
+                task_root=project, output=path, evidence=f"{shown}, built from {project or 'the input'}"
+            )
         if self.tree.has_file(path) and path.lower().endswith(_ARCHIVES):
             return _Code(artifact=path, evidence=shown)
         if not self.tree.has_folder(path):

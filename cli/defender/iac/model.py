@@ -51,6 +51,8 @@ class DeclaredFunction:
     has_layers: bool = False
     artifact: str | None = None
     """A ready-made archive within the input that is deployed instead of a folder."""
+    output: str | None = None
+    """What a build makes below `task_root`, where that is deployed and not the folder itself."""
     build_method: str | None = None
     """SAM's `Metadata.BuildMethod`, such as `makefile` or `esbuild`; a bundler among the framework's plugins."""
     wrapped_by: str | None = None

@@ -41,6 +41,8 @@ class Function:
     region: str | None = None
     environment: Mapping[str, str | None] = field(default_factory=dict)
     architectures: tuple[str, ...] = ()
+    output: str | None = None
+    """What its project's build makes, where IaC deploys that; None where IaC's own tool builds the folder."""
     build_method: str | None = None
     """What IaC has build the function, such as `esbuild`; None for the platform's usual way."""
     evidence: tuple[str, ...] = ()

@@ -25,6 +25,7 @@ def plan(archive: Archive, found: Detection, agent: Agent) -> Plan:
     """
     result = Plan()
     named: dict[Project, bool] = {}
+    by_sam: dict[Project, bool] = {}
     for function in found.functions:
         _refuse_mixed(function)
         projects = projects_of(archive, function.file)
@@ -32,8 +33,9 @@ def plan(archive: Archive, found: Detection, agent: Agent) -> Plan:
         result = result.plus(handler)
         for project in projects:
             named[project] = named.get(project, False) or bool(handler.edits or handler.skipped)
+            by_sam[project] = by_sam.get(project, True) and _is_built_by_sam(found, function)
     for project, is_named in named.items():
-        result = result.plus(_build(archive, project, version(agent), found.build == "sam", is_named))
+        result = result.plus(_build(archive, project, version(agent), by_sam[project], is_named))
     return result
 
 
@@ -70,6 +72,11 @@ def _build(archive: Archive, project: Project, version: str, by_sam: bool, is_na
         edits = maven.edits(archive, project, version, by_sam=by_sam, is_named=is_named)
         return Plan(edits=edits, warnings=maven.warnings(archive, project))
     return Plan(edits=gradle.edits(archive, project, version, by_sam=by_sam))
+
+
+def _is_built_by_sam(found: Detection, function: Function) -> bool:
+    """Whether `sam build` makes the package: it leaves alone what a template has from a build's output."""
+    return found.build == "sam" and function.source is not None and function.output is None
 
 
 def _refuse_mixed(function: Function) -> None:
