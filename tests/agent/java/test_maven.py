@@ -8,7 +8,7 @@ projects that lack one of the insertions: those fail.
 from __future__ import annotations
 
 import io
-import os
+import json
 import shutil
 import subprocess
 import tomllib
@@ -20,29 +20,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from defender.archive import open_archive
 from defender.bundle import Agent, builtin
+from defender.cli import cli
+from defender.detect import detect
 from defender.edits.splice import apply_splices
-from defender.plan import FileChange, Plan, file_changes
-from defender.runtimes.java import maven, repository
-from defender.runtimes.java.projects import Project
+from defender.plan import FileChange, file_changes
+from defender.runtimes import runtime
+from defender.runtimes.java import repository
+from defender.runtimes.model import Request
 from runtime_api import Environment
 
-from .conftest import AGENTS, ROOT, Java, jdks
+from .conftest import ROOT, Java, jdks
 
 MAVEN = ROOT / "build" / "maven"
 PLACE = "com/twistlock/serverless"
-# In front of what the class says itself, as embedding writes it.
-START = b"\n    static {\n        com.twistlock.serverless.Twistlock.start();\n    }\n"
+AGENT = Agent(builtin("java"), "open")
+VERSION = repository.version(AGENT)
 
 
 @dataclass(frozen=True)
 class Case:
     """A project that Maven builds: as its author wrote it in `in`, the files that are edited in `out`.
 
-    build.toml says which package comes out of the build, `others` that could be deployed as well, the function's module
-    (`folder`), whether `sam build` makes the package (`by_sam`), and an event with its answer.
+    There the agent's version is 1.0. build.toml says which package comes out of the build, `others` that could be
+    deployed as well, the handler, and an event with its answer.
     """
 
     folder: Path
@@ -56,29 +60,22 @@ class Case:
         """What build.toml says."""
         return tomllib.loads((self.folder / "build.toml").read_text("utf-8"))
 
-    @property
-    def project(self) -> Project:
-        folder = self.facts.get("folder", "")
-        return Project(folder, "maven", os.path.join(folder, "pom.xml"))
-
-    def changes(self, version: str) -> tuple[FileChange, ...]:
+    @cached_property
+    def changes(self) -> tuple[FileChange, ...]:
         """The edited files."""
         with open_archive(self.folder / "in") as archive:
-            by_sam = self.facts.get("by_sam", False)
-            edits = maven.edits(archive, self.project, version, by_sam=by_sam)
-            return file_changes(archive, Plan(edits=edits))
+            request = Request(runtime="java17", handlers=(self.facts["handler"],))
+            found, _ = detect(archive, request)
+            return file_changes(archive, runtime("java").plan(archive, found, AGENT))
 
     def protect_to(self, target: Path) -> Path:
-        """The edited project in a new folder, with the agent's repository, its handler's class naming the agent's."""
-        shutil.copytree(self.folder / "in", target)
-        for change in self.changes(VERSION):
-            (target / change.path).write_bytes(change.after)
-        for source in target.rglob("Hello.java"):
-            source.write_bytes(source.read_bytes().replace(b" {\n", b" {" + START, 1))
-        for name, data in repository.files(AGENT).items():
-            path = target / self.project.folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+        """The protected project in a new folder."""
+        options = ["-o", str(target), "--runtime", "java17", "--handler", self.facts["handler"], "--json"]
+        run = CliRunner().invoke(cli, ["embed", str(self.folder / "in"), *options], standalone_mode=False)
+        assert not run.return_value, run.output
+        (function,) = json.loads(run.stdout)["functions"]
+        settings = {"handler": function["handler"]["after"], "environment": function["environment"]}
+        target.with_name(f"{target.name}.json").write_text(json.dumps(settings))
         return target
 
     @property
@@ -86,22 +83,21 @@ class Case:
         """What is deployed, and what else could be."""
         return [self.facts["package"], *self.facts.get("others", [])]
 
+    def mutants(self) -> Iterator[tuple[str, str, bytes]]:
+        """An edited file without one of its edits: the edit's rule, the file, what it holds then."""
+        for change in self.changes:
+            for edit in change.edits:
+                rest = [one for one in change.splices if one not in edit.splices]
+                yield (
+                    edit.rule.rpartition(".")[2],
+                    change.path,
+                    apply_splices(change.before, rest, change.path),
+                )
+
 
 CASES = [
     Case(path.parent) for path in sorted((Path(__file__).parent / "projects").glob("maven-*/build.toml"))
 ]
-AGENT = Agent(builtin("java"), "open")
-VERSION = repository.version(AGENT)
-
-
-def mutants(case: Case) -> Iterator[tuple[str, str, bytes]]:
-    """An edited file without one of its edits: the edit's rule, the file, what it holds then."""
-    for change in case.changes(VERSION):
-        for edit in change.edits:
-            rest = [one for one in change.splices if one not in edit.splices]
-            yield edit.rule.rpartition(".")[2], change.path, apply_splices(change.before, rest, change.path)
-
-
 # Where an insertion is to be missed: all of one project, and of others what is their own.
 MUTATED = {
     "maven-shade-listed": {"add-repository", "add-dependency", "include-artifact"},
@@ -110,6 +106,7 @@ MUTATED = {
     "maven-assembly-descriptor": {"include-dependency"},
 }
 MUTANTS = [(name, rule) for name, rules in MUTATED.items() for rule in sorted(rules)]
+UNBUILT = ("add-repository", "add-dependency")
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +115,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("maven")
     for case in CASES:
         case.protect_to(folder / case.name)
-        for rule, path, content in mutants(case):
+        for rule, path, content in case.mutants():
             if rule in MUTATED.get(case.name, ()):
                 mutant = folder / f"{case.name}-{rule}"
                 shutil.copytree(folder / case.name, mutant)
@@ -134,8 +131,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for line in done.stdout.splitlines()
         if " on project " in line
     }
-    expected = {f"maven-shade-listed-{rule}" for rule in ("add-repository", "add-dependency")}
-    assert failed == expected, done.stdout
+    assert failed == {f"maven-shade-listed-{rule}" for rule in UNBUILT}, done.stdout
     return folder
 
 
@@ -145,75 +141,80 @@ def unpacked(project: Path, package: str, target: Path) -> Path:
         # As `sam build` puts them together.
         shutil.copytree(project / "target" / "classes", target)
         shutil.copytree(project / "target" / "dependency", target / "lib")
-    elif (project / package).is_dir():
-        shutil.copytree(project / package, target)
     else:
         with zipfile.ZipFile(project / package) as packed:
             packed.extractall(target)
     return target
 
 
+def start(java: Java, project: Path, policy: str) -> Any:
+    """An environment of a protected package, with the settings that embedding asks for but for its own policy."""
+    settings = json.loads(project.with_name(f"{project.name}.json").read_text())
+    variables = {name: value for name, value in settings["environment"].items() if name != "TW_POLICY"}
+    return java.start(settings["handler"], policy, java.protected, **variables)
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda it: it.name)
 def test_bytes(case: Case) -> None:
-    """The edited files, and only insertions in them."""
-    changes = case.changes("1.0")
+    """The edited files, and only insertions in pom.xml and descriptors."""
     expected = {
         path.relative_to(case.folder / "out").as_posix(): path.read_bytes()
-        for path in (case.folder / "out").rglob("*.xml")
+        for path in (case.folder / "out").rglob("*")
+        if path.is_file()
     }
-    assert {change.path: change.after for change in changes} == expected
-    assert all(splice.start == splice.end for change in changes for splice in change.splices)
+    made = {one.path: one.after.replace(VERSION.encode(), b"1.0") for one in case.changes}
+    assert made == expected
+    splices = [splice for one in case.changes if one.path.endswith(".xml") for splice in one.splices]
+    assert splices
+    assert all(splice.start == splice.end for splice in splices)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda it: it.name)
 def test_build(case: Case, built: Path, policy: Any, tmp_path: Path) -> None:
-    """Each package answers as the original does, inside the agent."""
+    """Each package answers as the original does, inside the agent, all of whose files are in it."""
     handler, event = case.facts["handler"], case.facts["event"]
     for index, package in enumerate(case.packages):
         before = unpacked(MAVEN / "before" / case.name, package, tmp_path / f"before{index}")
         after = unpacked(built / case.name, package, tmp_path / f"after{index}")
+        assert agents_files(after) == agents_files(None)
         java = Java(before, after, Environment, jdks()[0])
         with java.start(handler) as running:
             outcome = running.invoke(event)
         assert outcome.document == case.facts["answer"]
-        with java.start_protected(handler, policy("prevent")) as running:
+        with start(java, built / case.name, policy("prevent")) as running:
             assert running.invoke(event) == outcome
             assert '"msg":"the rule is enforced"' in running.errors().splitlines()[0]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda it: it.name)
-def test_agent_is_whole(case: Case, built: Path, tmp_path: Path) -> None:
-    """All of its files are in each package, in its jar or beside the function's classes."""
-    jar = next(data for name, data in repository.files(AGENT).items() if name.endswith(".jar"))
-    with zipfile.ZipFile(io.BytesIO(jar)) as packed:
-        expected = {name: packed.read(name) for name in packed.namelist() if name.startswith(PLACE)}
-    for index, package in enumerate(case.packages):
-        root = unpacked(built / case.name, package, tmp_path / str(index))
+def agents_files(root: Path | None) -> dict[str, bytes]:
+    """The agent's files in a package, in a jar of its own or beside the function's classes; or in the local repository."""
+    jars: list[Any] = []
+    if root is None:
+        jars = [io.BytesIO(data) for name, data in repository.files(AGENT).items() if name.endswith(".jar")]
+    elif (root / "lib").is_dir():
         jars = list(root.glob(f"lib/*defender-{VERSION}.jar"))
-        if jars:
-            with zipfile.ZipFile(jars[0]) as packed:
-                found = {name: packed.read(name) for name in packed.namelist() if name.startswith(PLACE)}
-        else:
-            found = {
-                path.relative_to(root).as_posix(): path.read_bytes()
-                for path in (root / PLACE).glob("*")
-                if path.is_file()
-            }
-        assert found == expected
+    if root is not None and not jars:
+        files = [path for path in (root / PLACE).glob("*") if path.is_file()]
+        return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+    with zipfile.ZipFile(jars[0]) as packed:
+        return {
+            name: packed.read(name)
+            for name in packed.namelist()
+            if name.startswith(PLACE) and name[-1] != "/"
+        }
 
 
 @pytest.mark.parametrize(("name", "rule"), MUTANTS)
 def test_each_insertion_is_needed(name: str, rule: str, built: Path, tmp_path: Path, policy: Any) -> None:
-    """Without it, the build fails, or the agent's handler is not there."""
+    """Without it, the build fails, or the function finds no agent and fails."""
     case = next(one for one in CASES if one.name == name)
     project = built / f"{name}-{rule}"
-    package = project / case.facts["package"].replace(name, project.name, 1)
-    if rule in ("add-repository", "add-dependency"):
-        assert not package.exists()
+    package = case.facts["package"].replace(name, project.name, 1)
+    if rule in UNBUILT:
+        assert not (project / package).exists()
         return
-    root = unpacked(project, str(package.relative_to(project)), tmp_path / "root")
-    java = Java(root, root, Environment, jdks()[0])
-    with java.start_protected(case.facts["handler"], policy("prevent")) as running:
+    root = unpacked(project, package, tmp_path / "root")
+    with start(Java(root, root, Environment, jdks()[0]), built / name, policy("prevent")) as running:
         outcome = running.invoke(case.facts["event"])
-    assert outcome.kind == "error"
-    assert AGENTS in outcome.body.decode()
+    assert outcome.kind in ("error", "init-error")
+    assert "twistlock" in outcome.body.decode()
