@@ -187,7 +187,7 @@ def test_build(case: Case, built: Path, policy: Any, tmp_path: Path) -> None:
 
 
 def agents_files(root: Path | None) -> dict[str, bytes]:
-    """The agent's files in a package, in a jar of its own or beside the function's classes; or in the local repository."""
+    """The agent's files in a package, by a jar of its own or beside the classes; or in the local repository."""
     jars: list[Any] = []
     if root is None:
         jars = [io.BytesIO(data) for name, data in repository.files(AGENT).items() if name.endswith(".jar")]
