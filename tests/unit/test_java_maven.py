@@ -10,11 +10,17 @@ from typing import Any
 import pytest
 
 from defender.archive import open_archive
+from defender.bundle import Agent, builtin
+from defender.detect import detect
 from defender.errors import RewriteRefused
 from defender.plan import Plan, file_changes
+from defender.runtimes import runtime
 from defender.runtimes.java import maven
 from defender.runtimes.java.maven import agent
 from defender.runtimes.java.projects import Project
+from defender.runtimes.model import Request
+
+AGENT = Agent(builtin("java"), "open")
 
 HEAD = (
     "<modelVersion>4.0.0</modelVersion>\n<groupId>g</groupId><artifactId>a</artifactId><version>1</version>\n"
@@ -455,6 +461,47 @@ def test_lacking(more: str, tree: Callable[..., Tree]) -> None:
 def test_lacking_agent(tree: Callable[..., Tree]) -> None:
     after = tree(pom(shade())).edited()["pom.xml"]
     assert "no version" in str(tree(after).lacking())
+
+
+HANDLER = """package a;
+import com.amazonaws.services.lambda.runtime.*;
+public class Hello implements RequestHandler<String, String> {
+    public String handleRequest(String event, Context context) {
+        return event;
+    }
+}
+"""
+CORE = "<groupId>com.amazonaws</groupId><artifactId>aws-lambda-java-core</artifactId><version>1.4.0</version>"
+FUNCTION = """Transform: AWS::Serverless-2016-10-31
+Resources:
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: {}
+      Handler: a.Hello
+      Runtime: java17
+"""
+BY_MAKE = "    Metadata:\n      BuildMethod: makefile\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "more", "is_fit"),
+    [(".", "", True), ("target/a-1.jar", "", False), ("target/classes", "", False), (".", BY_MAKE, False)],
+)
+def test_sam_packs(code: str, more: str, is_fit: bool, tree: Callable[..., Tree]) -> None:
+    """`sam build` makes the package of a folder, not where the template names what Maven makes, or another method."""
+    pom = f"<project>{HEAD}<dependencies><dependency>{CORE}</dependency></dependencies></project>"
+    template = FUNCTION.format(code) + more
+    files = {"pom.xml": pom, "src/main/java/a/Hello.java": HANDLER, "template.yaml": template}
+    with open_archive(tree(files).folder) as archive:
+        found, _ = detect(archive, Request())
+        assert found.build == "sam"
+        if is_fit:
+            rules = [one.rule for one in runtime("java").plan(archive, found, AGENT).edits]
+            assert "java.maven.add-dependency" in rules
+        else:
+            with pytest.raises(RewriteRefused, match="nothing in this build"):
+                runtime("java").plan(archive, found, AGENT)
 
 
 def test_analysis(tree: Callable[..., Tree]) -> None:

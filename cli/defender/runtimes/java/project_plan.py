@@ -75,8 +75,12 @@ def _build(archive: Archive, project: Project, version: str, by_sam: bool, is_na
 
 
 def _is_built_by_sam(found: Detection, function: Function) -> bool:
-    """Whether `sam build` makes the package: it leaves alone what a template has from a build's output."""
-    return found.build == "sam" and function.source is not None and function.output is None
+    """Whether `sam build` makes the package by itself.
+
+    It leaves alone what a template has from a build's output, and with a build method packs what that makes.
+    """
+    is_folder = function.source is not None and function.output is None
+    return found.build == "sam" and is_folder and function.build_method is None
 
 
 def _refuse_mixed(function: Function) -> None:
