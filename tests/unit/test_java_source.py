@@ -383,6 +383,12 @@ def test_byte_order_mark_stays_first(tmp_path: Path) -> None:
     assert lines[1] == b"import com.twistlock.serverless.Twistlock;\r"
 
 
+def test_a_native_method_is_a_method(tmp_path: Path) -> None:
+    found = outcome(tmp_path, body("public native String run(String i);"), "a.App::run")
+    assert isinstance(found, Rewritten)
+    assert found.handler == "a.App::protectedRun"
+
+
 def test_the_same_again(tmp_path: Path) -> None:
     with open_archive(written(tmp_path, {"App.java": APP})) as archive:
         both = [

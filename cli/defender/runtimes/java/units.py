@@ -83,8 +83,8 @@ class Method:
 
     @property
     def is_concrete(self) -> bool:
-        """Whether it has a body."""
-        return self.node.child_by_field_name("body") is not None
+        """Whether it has a body, in Java or elsewhere."""
+        return self.node.child_by_field_name("body") is not None or "native" in self.modifiers
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
