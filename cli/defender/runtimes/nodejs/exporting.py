@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 from defender.edits.source import Source, walk
 from defender.runtimes.nodejs.scopes import is_shadowed
-from defender.runtimes.nodejs.source import FUNCTIONS, is_called_at_once, parent_of, string_value, text_of
+from defender.runtimes.nodejs.source import (
+    function_around,
+    is_called_at_once,
+    parent_of,
+    string_value,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -93,7 +99,7 @@ def _is_modules(this: Node) -> bool:
 
 def _writes(source: Source, this: Node) -> Iterator[Export]:
     """The properties of `this` that are assigned; what else is done with it exports nothing by itself."""
-    parent = this.parent
+    parent = parent_of(this)
     if parent is not None and parent.type in ("member_expression", "subscript_expression"):
         yield from _property_use(source, parent, this, "this")
 
@@ -101,34 +107,35 @@ def _writes(source: Source, this: Node) -> Iterator[Export]:
 def _export(source: Source, node: Node) -> Iterator[Export]:
     whole, via = node, "exports"
     if node.text == b"module":
-        parent = node.parent
+        parent = parent_of(node)
         if parent is None or _member(source, parent, node) != "exports":
             given = parent is not None and parent.type == "arguments" and not _is_agents(source, parent)
             if given and not is_shadowed(node, node.text or b""):
                 yield _made(node, None, "module", None)
             return
         whole, via = parent, "module.exports"
-    if whole.parent is None or is_shadowed(node, node.text or b""):
+    holder = parent_of(whole)
+    if holder is None or is_shadowed(node, node.text or b""):
         return
     if _is_binding(node):
         # `var exports = {}` makes another object of it, from there on.
-        value = whole.parent.child_by_field_name("value")
+        value = holder.child_by_field_name("value")
         if value is not None and not any(True for _ in _functions_around(node)):
-            yield _made(whole.parent, None, via, value, is_whole=True)
+            yield _made(holder, None, via, value, is_whole=True)
         return
     yield from _use(source, whole, via)
 
 
 def _is_agents(source: Source, arguments: Node) -> bool:
     """Whether it is the agent that gets the module, `twistlock.protect(module, "handler")`."""
-    call = arguments.parent
+    call = parent_of(arguments)
     callee = "" if call is None else text_of(source, call.child_by_field_name("function"))
     return "twistlock" in callee and callee.endswith((".protect", ".guard"))
 
 
 def _use(source: Source, whole: Node, via: str) -> Iterator[Export]:
     """What the parent of `exports` or `module.exports` does with it."""
-    parent = whole.parent
+    parent = parent_of(whole)
     if parent is None or parent.type in _READS:
         return
     if parent.type in ("member_expression", "subscript_expression"):
@@ -151,7 +158,7 @@ def _property_use(source: Source, member: Node, whole: Node, via: str) -> Iterat
         yield _made(member, None, via, None)
         return
     key = _member(source, member, whole)
-    parent = member.parent
+    parent = parent_of(member)
     if parent is None:
         return
     writes = parent.type in ("assignment_expression", "augmented_assignment_expression")
@@ -172,7 +179,7 @@ def _changes(source: Source, parent: Node) -> bool:
 
 def _argument_use(source: Source, arguments: Node, via: str) -> Iterator[Export]:
     """The exports handed to a function; `Object.defineProperty` names what it changes."""
-    call = arguments.parent
+    call = parent_of(arguments)
     if call is None:
         return
     given = arguments.named_children
@@ -211,33 +218,28 @@ def _is_statement(node: Node) -> bool:
     parent = parent_of(node)
     while parent is not None and parent.type == "assignment_expression":
         parent = parent_of(parent)
-    return (
-        node.type == "assignment_expression"
-        and parent is not None
-        and parent.type == "expression_statement"
-        and parent.parent is not None
-        and parent.parent.type == "program"
-    )
+    holder = None if parent is None or parent.type != "expression_statement" else parent_of(parent)
+    return node.type == "assignment_expression" and holder is not None and holder.type == "program"
 
 
 def _functions_around(node: Node) -> Iterator[Node]:
-    current = parent_of(node)
+    current = function_around(node)
     while current is not None:
-        if current.type in FUNCTIONS:
-            yield current
-        current = parent_of(current)
+        yield current
+        current = function_around(current)
 
 
 def _is_late(node: Node) -> bool:
     return any(not (is_called_at_once(one) or _is_callback(one)) for one in _functions_around(node))
 
 
+@lru_cache(maxsize=1 << 15)
 def _is_callback(function: Node) -> bool:
     """Whether a function is given to a method such as `forEach`, which calls it before it returns."""
     if any(child.type in ("async", "*") for child in function.children):
         return False
-    arguments = function.parent
-    call = None if arguments is None or arguments.type != "arguments" else arguments.parent
+    arguments = parent_of(function)
+    call = None if arguments is None or arguments.type != "arguments" else parent_of(arguments)
     if call is None or call.type != "call_expression":
         return False
     method = call.child_by_field_name("function")
@@ -247,7 +249,7 @@ def _is_callback(function: Node) -> bool:
 
 def _is_binding(node: Node) -> bool:
     """Whether the identifier is a declaration's or a parameter's own name."""
-    parent = node.parent
+    parent = parent_of(node)
     if parent is None:
         return False
     if parent.type == "variable_declarator":

@@ -35,16 +35,30 @@ _LEXICAL = (
 
 def is_shadowed(node: Node, name: bytes) -> bool:
     """Whether a function or a block around the node binds the name, and not the module."""
-    inner, current = node, parent_of(node)
+    current = _scope_around(node)
     while current is not None:
-        if current.type in FUNCTIONS:
-            in_body = current.child_by_field_name("body") == inner
-            if name in _parameters(current) or (in_body and name in _variables(current)):
+        if current.type not in FUNCTIONS:
+            if name in _lexical(current):
                 return True
-        elif current.type in _BLOCKS and name in _lexical(current):
+        elif name in _parameters(current) or (name in _variables(current) and _is_in_body(current, node)):
             return True
-        inner, current = current, parent_of(current)
+        current = _scope_around(current)
     return False
+
+
+@lru_cache(maxsize=1 << 15)
+def _scope_around(node: Node) -> Node | None:
+    """The innermost function or block that a node stands in, and that may bind names."""
+    current = parent_of(node)
+    while current is not None and current.type not in FUNCTIONS and current.type not in _BLOCKS:
+        current = parent_of(current)
+    return current
+
+
+def _is_in_body(function: Node, node: Node) -> bool:
+    """Whether a node below a function is none of its parameters' defaults."""
+    body = function.child_by_field_name("body")
+    return body is not None and body.start_byte <= node.start_byte < body.end_byte
 
 
 def bound(pattern: Node | None) -> Iterator[bytes]:
@@ -62,13 +76,13 @@ def bound(pattern: Node | None) -> Iterator[bytes]:
             yield from bound(one)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1 << 15)
 def _parameters(function: Node) -> frozenset[bytes]:
     fields = (function.child_by_field_name(name) for name in ("parameters", "parameter"))
     return frozenset(name for field in fields for name in bound(field))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1 << 15)
 def _variables(function: Node) -> frozenset[bytes]:
     """What `var` binds in the whole function, however deep its blocks are."""
     body = function.child_by_field_name("body")
@@ -81,7 +95,7 @@ def _variables(function: Node) -> frozenset[bytes]:
     return frozenset(found)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1 << 15)
 def _lexical(block: Node) -> frozenset[bytes]:
     """What is bound in a block alone."""
     if block.type == "catch_clause":

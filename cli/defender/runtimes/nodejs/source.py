@@ -91,14 +91,23 @@ def in_module_scope(node: Node) -> bool:
     return node.type not in FUNCTIONS or is_called_at_once(node)
 
 
+@lru_cache(maxsize=1 << 15)
+def function_around(node: Node) -> Node | None:
+    """The innermost function that a node stands in; None for the module's own statements."""
+    current = parent_of(node)
+    while current is not None and current.type not in FUNCTIONS:
+        current = parent_of(current)
+    return current
+
+
+@lru_cache(maxsize=1 << 15)
 def is_called_at_once(function: Node) -> bool:
     """Whether a function runs where it stands, `(() => {})()`, to its end: neither `async` nor a generator."""
     if any(child.type in ("async", "*") for child in function.children):
         return False
-    node = function
-    while node.parent is not None and node.parent.type == "parenthesized_expression":
-        node = node.parent
-    parent = node.parent
+    node, parent = function, parent_of(function)
+    while parent is not None and parent.type == "parenthesized_expression":
+        node, parent = parent, parent_of(parent)
     if parent is None:
         return False
     if parent.type == "call_expression" and parent.child_by_field_name("function") == node:
@@ -110,7 +119,7 @@ def _is_method_called(member: Node, node: Node) -> bool:
     """`(function () {}).call(this)`, as CoffeeScript and TypeScript's namespaces write it."""
     if member.type != "member_expression" or member.child_by_field_name("object") != node:
         return False
-    call = member.parent
+    call = parent_of(member)
     name = member.child_by_field_name("property")
     return (
         call is not None
