@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from defender.archive import Archive
 from defender.bundle import Agent
-from defender.errors import RewriteRefused
+from defender.errors import DetectionError, RewriteRefused
 from defender.plan import Plan, Setting
 from defender.runtimes.java import built, gradle, maven, source
 from defender.runtimes.java.projects import Project, is_source, projects_of
 from defender.runtimes.java.repository import version
 from defender.runtimes.java.source import Redirected
+from defender.runtimes.java.sources import Sources
+from defender.runtimes.java.syntax import Unproven
 from defender.runtimes.model import Detection, Function
 
 _TOOLS = {"maven": maven, "gradle": gradle}
@@ -57,6 +59,7 @@ def _handler(archive: Archive, project: Project, function: Function) -> Plan:
     """The handler's classes, or the redirecting class in front of them."""
     rewritten = source.rewrite(archive, project, function)
     if isinstance(rewritten, Redirected):
+        _refuse_missing(archive, project, function)
         note = f"{function.label}: {built.REDIRECTING} becomes the handler, for {rewritten.reason}"
         return Plan(settings=(built.redirecting(function),), warnings=(note,))
     setting = Setting(function.handler, function.task_root, rewritten.handler, {})
@@ -65,6 +68,23 @@ def _handler(archive: Archive, project: Project, function: Function) -> Plan:
         skipped=rewritten.skipped,
         settings=(setting,) if rewritten.handler != function.handler else (),
     )
+
+
+def _refuse_missing(archive: Archive, project: Project, function: Function) -> None:
+    """Raise DetectionError for a class that the file of its name does not declare; other languages' are not read."""
+    name = function.handler.partition("::")[0]
+    if not function.file.endswith(".java"):
+        return
+    try:
+        is_missing = Sources(archive, project.folder).by_binary_name(name) is None
+    except Unproven:
+        return
+    if is_missing:
+        raise DetectionError(
+            f"no source of the project declares the class {name}",
+            path=function.file,
+            hint="name another handler with --handler package.Class::method; nested classes are written Outer$Inner",
+        )
 
 
 def _build(archive: Archive, project: Project, version: str, by_sam: bool, is_named: bool) -> Plan:
