@@ -78,7 +78,7 @@ def _environment(java: Path) -> Mapping[str, str]:
     own = {
         name: value for name, value in os.environ.items() if not name.startswith(("GRADLE", "JAVA", "ORG_"))
     }
-    return own | {"JAVA_HOME": str(java), "GRADLE_OPTS": "-XX:TieredStopAtLevel=1 -Xshare:auto"}
+    return own | {"JAVA_HOME": str(java), "GRADLE_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 
 
 def _command(home: Path, java: Path) -> list[str]:
@@ -86,11 +86,12 @@ def _command(home: Path, java: Path) -> list[str]:
     # From there it is read for the builds that a build runs, too.
     (home / USER / "init.gradle").write_text(_INIT % _plugins(home / "plugins").as_uri())
     opened = [option for one in _OPENED for option in ("--add-opens", f"{one}=ALL-UNNAMED")]
-    memory = ["-Xmx512m", "-XX:MaxMetaspaceSize=384m", "-XX:TieredStopAtLevel=1"]
+    memory = ["-Xmx512m", "-XX:MaxMetaspaceSize=384m", "-XX:+UseSerialGC"]
+    speed = ["-XX:TieredStopAtLevel=1", "-Xshare:auto"]
     jar = _distribution(home / "gradle")
     agent = "-Dorg.gradle.internal.instrumentation.agent=false"
     main = "org.gradle.launcher.GradleMain"
-    return [str(java / "bin" / "java"), *memory, *opened, agent, "-cp", str(jar), main]
+    return [str(java / "bin" / "java"), *memory, *speed, *opened, agent, "-cp", str(jar), main]
 
 
 def _plugins(folder: Path) -> Path:

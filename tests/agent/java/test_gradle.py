@@ -99,7 +99,7 @@ BUILDS = [(case, version) for case in CASES for version in case.gradles]
 MUTATED = {
     # Its repositories can't be reached: nothing is asked but the agent's own.
     "gradle-build-zip": {"add-repository"},
-    "gradle-plain": {"add-dependency", "add-task"},
+    "gradle-plain": {"add-task"},
     "gradle-compile": {"add-dependency"},
     "gradle-settings-default": {"add-settings-repository"},
     "gradle-lock": {"lock-agent"},
