@@ -436,6 +436,18 @@ def test_sam_makes_the_package(tree: Callable[..., Tree]) -> None:
     assert "buildZip" not in tree(JAVA).edited(by_sam=True)["build.gradle"]
 
 
+def test_the_task_makes_another_package_than_the_one_deployed(tree: Callable[..., Tree]) -> None:
+    project = tree(JAVA)
+    with open_archive(project.folder) as archive:
+        found = gradle.edits(archive, project.project, "1.0")
+        assert len(gradle.warnings(found)) == 1
+        assert gradle.warnings(gradle.edits(archive, project.project, "1.0", by_sam=True)) == ()
+        with pytest.raises(RewriteRefused, match="which is deployed"):
+            gradle.edits(archive, project.project, "1.0", output="build/libs/function.jar")
+    (project.folder / "build.gradle").write_text(JAVA + ZIP)
+    assert "uri" in project.edited(output="build/distributions/function.zip")["build.gradle"]
+
+
 MANAGED = "dependencyResolutionManagement {\n    repositories { }\n}\n"
 
 

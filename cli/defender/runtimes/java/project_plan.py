@@ -28,6 +28,7 @@ def plan(archive: Archive, found: Detection, agent: Agent) -> Plan:
     result = Plan()
     named: dict[Project, bool] = {}
     by_sam: dict[Project, bool] = {}
+    outputs: dict[Project, str | None] = {}
     for function in found.functions:
         _refuse_mixed(function)
         projects = projects_of(archive, function.file)
@@ -36,8 +37,12 @@ def plan(archive: Archive, found: Detection, agent: Agent) -> Plan:
         for project in projects:
             named[project] = named.get(project, False) or bool(handler.edits or handler.skipped)
             by_sam[project] = by_sam.get(project, True) and _is_built_by_sam(found, function)
+            outputs[project] = outputs.get(project) or function.output
     for project, is_named in named.items():
-        result = result.plus(_build(archive, project, version(agent), by_sam[project], is_named))
+        if project.kind == "maven":
+            result = result.plus(_maven(archive, project, version(agent), by_sam[project], is_named))
+        else:
+            result = result.plus(_gradle(archive, project, version(agent), by_sam[project], outputs[project]))
     return result
 
 
@@ -87,11 +92,14 @@ def _refuse_missing(archive: Archive, project: Project, function: Function) -> N
         )
 
 
-def _build(archive: Archive, project: Project, version: str, by_sam: bool, is_named: bool) -> Plan:
-    if project.kind == "maven":
-        edits = maven.edits(archive, project, version, by_sam=by_sam, is_named=is_named)
-        return Plan(edits=edits, warnings=maven.warnings(archive, project))
-    return Plan(edits=gradle.edits(archive, project, version, by_sam=by_sam))
+def _maven(archive: Archive, project: Project, version: str, by_sam: bool, is_named: bool) -> Plan:
+    edits = maven.edits(archive, project, version, by_sam=by_sam, is_named=is_named)
+    return Plan(edits=edits, warnings=maven.warnings(archive, project))
+
+
+def _gradle(archive: Archive, project: Project, version: str, by_sam: bool, output: str | None) -> Plan:
+    edits = gradle.edits(archive, project, version, by_sam=by_sam, output=output)
+    return Plan(edits=edits, warnings=gradle.warnings(edits))
 
 
 def _is_built_by_sam(found: Detection, function: Function) -> bool:

@@ -23,7 +23,7 @@ from defender.runtimes.java.gradle.tokens import BY_HAND
 from defender.runtimes.java.projects import Project
 from defender.runtimes.java.repository import ARTIFACT, GROUP
 
-__all__ = ["edits", "lacking"]
+__all__ = ["edits", "lacking", "warnings"]
 
 _OLDEST = (4, 4)
 _NEWEST_WITH_COMPILE = (6, 9)
@@ -41,13 +41,19 @@ _IN_KOTLIN = (
 
 
 def edits(
-    archive: Archive, project: Project, version: str, *, root: str | None = None, by_sam: bool = False
+    archive: Archive,
+    project: Project,
+    version: str,
+    *,
+    root: str | None = None,
+    by_sam: bool = False,
+    output: str | None = None,
 ) -> tuple[Edit, ...]:
     """The edits that make the agent a dependency of a project, and a part of its package.
 
     `root` is the folder that holds `twistlock/`, the project's own if left out; `by_sam`: `sam build` makes the
-    package, with all dependencies. Raises RewriteRefused, with the line, where the agent would not get into the
-    package whole, or the build would fail.
+    package, with all dependencies; `output`: what the build makes and a template deploys. Raises RewriteRefused,
+    with the line, where the agent would not get into the package whole, or the build would fail.
     """
     build = _build(archive, project)
     refuse_embedded(build)
@@ -56,8 +62,19 @@ def edits(
     packed = packing(build, f"{ARTIFACT}-{version}.jar")
     wanted = list(_required(build, managed, packed, version, root))
     if not packed.is_there and not by_sam:
+        _refuse_thin(build, output)
         wanted.append(additions.task(build))
     return (*additions.as_edits(wanted), *locks.edits(build, f"{_KEY}:{version}"))
+
+
+def warnings(edits: tuple[Edit, ...]) -> tuple[str, ...]:
+    """What people have to know of the build that the edits lead to."""
+    return tuple(
+        f"{edit.path}: deploy the ZIP that the task {TASK} makes in build/distributions; "
+        "nothing else in the build packs the agent, or any other dependency"
+        for edit in edits
+        if edit.rule == additions.ADD_TASK
+    )
 
 
 def lacking(archive: Archive, project: Project, *, root: str | None = None) -> str | None:
@@ -85,6 +102,16 @@ def _build(archive: Archive, project: Project) -> Build:
             "a build script in Kotlin, which defender does not edit", path=project.build_file, hint=_IN_KOTLIN
         )
     return Build(archive, project.folder, project.build_file)
+
+
+def _refuse_thin(build: Build, output: str | None) -> None:
+    """The task's package would be one more beside the one that is deployed."""
+    if output is not None:
+        raise RewriteRefused(
+            f"{output}, which is deployed, has no dependencies in it, as far as the build scripts tell",
+            path=build.build_file,
+            hint="let the build pack configurations.runtimeClasspath, or embed the package that is deployed",
+        )
 
 
 def _required(

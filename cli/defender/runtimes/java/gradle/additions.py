@@ -18,6 +18,7 @@ from defender.runtimes.java.gradle.settings import MANAGEMENT
 from defender.runtimes.java.gradle.style import Style
 from defender.runtimes.java.gradle.tokens import BY_HAND
 
+ADD_TASK = "java.gradle.add-task"
 _PLAIN = re.compile(r"[\w./@+-]+")
 
 
@@ -72,7 +73,7 @@ def task(build: Build) -> Addition:
     into = style.block("into('lib')", "from configurations.runtimeClasspath")
     block = style.block(f"task {TASK}(type: Zip)", f"from sourceSets.main.output{style.newline}{into}")
     text = f"{block}{style.newline}build.dependsOn {TASK}"
-    return Addition(build.own, "java.gradle.add-task", "nothing else packs the dependencies", text)
+    return Addition(build.own, ADD_TASK, "nothing else packs the dependencies", text)
 
 
 def as_edits(additions: Sequence[Addition]) -> tuple[Edit, ...]:
