@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 DOCUMENT = HERE.parents[1] / "docs" / "attacks.md"
 STOPPED = "stopped, one audit"
 RACED = "stopped each time, audits counted"
+RACED_HELD = "stopped each time; what is denied is audited"
 SILENT = "stopped, nobody is left to write an audit"
 LOCKED = "stopped by the kernel, no audit"
 GOES = "**not stopped**"
@@ -67,6 +68,7 @@ TABLES = (
     Table("Files", "files/test_by_c.py", "ROWS"),
     Table("Files", "files/test_races.py", "READS", RACED, RACED),
     Table("Files", "files/test_races.py", "CHANGES", RACED, RACED),
+    Table("Files", "files/test_races.py", "HELD", RACED_HELD, RACED_HELD),
     Table("Files", "files/test_around.py", "REFUSED_CALLS"),
     Table("Files", "files/test_around.py", "AROUND", GOES, GOES, NATIVE),
     Table("Files", "files/test_around.py", "WITHIN", GOES, GOES, NATIVE),

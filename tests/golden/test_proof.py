@@ -1,8 +1,8 @@
 """Protected functions loaded by real interpreters: the agent first, the wrapper where the platform looks, same answers.
 
 Every case that embed does not refuse runs on the oldest and on the newest interpreter of this machine that can load
-it. Each insertion is then taken out again, alone: the same proof has to fail. That the core stops anything is
-shown in tests/agent.
+it. Each insertion is then taken out again, alone: the same proof has to fail, on the newest. That the core stops
+anything is shown in tests/agent.
 """
 
 from __future__ import annotations
@@ -134,12 +134,16 @@ def loaded(
             )  # Protected by hand: the original needs the agent as well.
         if case.family == "nodejs":
             folders["traced"] = add_agent(case.trace_to(base / case.family / case.name / "traced"), "nodejs")
+        mutated = {}
         for name, path, data in mutants_of(case):
-            folder = base / case.family / case.name / f"mutant{len(folders)}"
-            folders[name] = add_agent(case.protect_to(folder, {path: data}), case.family)
-        for interpreter in oldest_and_newest(case):
+            folder = base / case.family / case.name / f"mutant{len(mutated)}"
+            mutated[name] = add_agent(case.protect_to(folder, {path: data}), case.family)
+        versions = oldest_and_newest(case)
+        for interpreter in versions:
+            # That a proof can fail need not be shown twice.
+            every = folders | mutated if interpreter == versions[-1] else folders
             jobs.setdefault((case.family, interpreter), []).extend(
-                (f"{case.family}-{case.name}", name, job(case, folder)) for name, folder in folders.items()
+                (f"{case.family}-{case.name}", name, job(case, folder)) for name, folder in every.items()
             )
     return _run(jobs, probe)
 
@@ -202,8 +206,7 @@ def test_without_one_insertion_the_proof_fails(case: Any, loaded: dict[str, list
 
 def test_each_case_has_mutants(case: Any, loaded: dict[str, list[Loaded]]) -> None:
     insertions = sum(len(change.splices) for change in case.embedded[1])
-    for one in loads_of(case, loaded):
-        assert len(one.mutants) >= (insertions or bool(case.written))
+    assert max(len(one.mutants) for one in loads_of(case, loaded)) >= (insertions or bool(case.written))
 
 
 def test_unchecked_bytecode_is_not_what_runs(

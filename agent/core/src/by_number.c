@@ -4,6 +4,7 @@
 #include "agent_calls.h"
 #include "file_calls.h"
 #include "network_calls.h"
+#include "pins.h"
 #include "process_calls.h"
 
 #include <fcntl.h>
@@ -12,6 +13,9 @@
 /* Not in glibc's headers everywhere. */
 #ifndef SYS_openat2
 #define SYS_openat2 437
+#endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
 #endif
 #ifndef SYS_pwritev2
 #define SYS_pwritev2 (SYS_write == 1 ? 328 : 287)
@@ -37,7 +41,10 @@
     CALL(SYS_fchmodat, tw_fchmodat((int)a, (const char *)b, (mode_t)c, 0))                               \
     CALL(SYS_fchmodat2, tw_fchmodat2((int)a, (const char *)b, (mode_t)c, (int)d))                        \
     CALL(SYS_fchown, tw_fchown((int)a, (uid_t)b, (gid_t)c))                                              \
-    CALL(SYS_fchownat, tw_fchownat((int)a, (const char *)b, (uid_t)c, (gid_t)d, (int)e))
+    CALL(SYS_fchownat, tw_fchownat((int)a, (const char *)b, (uid_t)c, (gid_t)d, (int)e))                 \
+    CALL(SYS_close, tw_close((int)a))                                                                    \
+    CALL(SYS_dup3, tw_dup3((int)a, (int)b, (int)c))                                                      \
+    CALL(SYS_close_range, tw_close_range((unsigned)a, (unsigned)b, (int)c))
 
 #define NETWORK(CALL)                                                                                  \
     CALL(SYS_connect, tw_connect((int)a, (const struct sockaddr *)b, (socklen_t)c))                    \
@@ -64,6 +71,7 @@
 #ifdef SYS_open
 #define OLDER(CALL)                                                 \
     CALL(SYS_open, tw_open((const char *)a, (int)b, (mode_t)c))     \
+    CALL(SYS_dup2, tw_dup2((int)a, (int)b))                         \
     CALL(SYS_creat, tw_creat((const char *)a, (mode_t)b))           \
     CALL(SYS_unlink, tw_unlink((const char *)a))                    \
     CALL(SYS_rmdir, tw_rmdir((const char *)a))                      \

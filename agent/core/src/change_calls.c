@@ -3,6 +3,7 @@
 #include "file_calls.h"
 
 #include "files.h"
+#include "pins.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,11 +27,8 @@ struct subject {
 
 static void release(struct subject *subject)
 {
-    int error = errno;
-
     if (subject->is_pinned)
-        close(subject->file.descriptor);
-    errno = error;
+        tw_unpin(subject->file.descriptor);
 }
 
 /* Returns false, with errno set, when the call must fail. Where nothing is pinned, it gets what it was given. */
@@ -53,7 +51,7 @@ static bool admit(struct subject *subject, int folder, const char *path, bool fo
     subject->is_pinned = !denied && state == TW_FILES_ENFORCED;
     tw_descriptor_link(subject->file.descriptor, subject->link);
     if (!subject->is_pinned)
-        close(subject->file.descriptor);
+        tw_unpin(subject->file.descriptor);
     errno = denied ? EACCES : error;
     return !denied;
 }
@@ -153,33 +151,69 @@ int tw_fchown(int descriptor, uid_t owner, gid_t group)
     return open_file_denied(descriptor) ? -1 : (int)syscall(SYS_fchown, descriptor, owner, group);
 }
 
-bool tw_socket_denied(const struct sockaddr_un *address, socklen_t size, bool makes)
+/* Returns false for a name that is in no folder, and where files are not judged. */
+static bool socket_path(const struct sockaddr_un *address, socklen_t size, char path[sizeof address->sun_path + 1])
 {
-    char path[sizeof address->sun_path + 1];
-    struct tw_lookup lookup = {AT_FDCWD, path, 0};
-    struct tw_entry entry;
-    struct tw_file file;
-    bool denied;
-    int error = errno;
     size_t start = offsetof(struct sockaddr_un, sun_path);
 
     if (tw_files_state() == TW_FILES_UNJUDGED || size <= start || address->sun_path[0] == '\0')
-        return false; /* not judged, or a name that is in no folder */
+        return false;
     size_t most = size - start < sizeof address->sun_path ? size - start : sizeof address->sun_path;
     size_t length = strnlen(address->sun_path, most);
 
     memcpy(path, address->sun_path, length);
     path[length] = '\0';
-    if (makes && tw_entry_find(&lookup, &entry)) {
+    return true;
+}
+
+/* What could not be found is no reason for the kernel, too. */
+static bool unfound_socket_denied(const struct tw_lookup *lookup)
+{
+    return tw_unfound_denied(lookup) || tw_files_state() == TW_FILES_ENFORCED;
+}
+
+bool tw_socket_making_denied(const struct sockaddr_un *address, socklen_t size)
+{
+    char path[sizeof address->sun_path + 1];
+    struct tw_lookup lookup = {AT_FDCWD, path, 0};
+    struct tw_entry entry;
+    bool denied;
+    int error = errno;
+
+    if (!socket_path(address, size, path))
+        return false;
+    if (tw_entry_find(&lookup, &entry)) {
         denied = tw_entry_making_denied(&entry, false);
         if (denied && errno == EEXIST)
             errno = EADDRINUSE;
-        close(entry.folder);
-    } else if (!makes && tw_file_find(&lookup, 0, &file)) {
-        denied = tw_found_denied(&file, false);
-        close(file.descriptor);
+        tw_unpin(entry.folder);
     } else {
-        denied = tw_unfound_denied(&lookup) || tw_files_state() == TW_FILES_ENFORCED;
+        denied = unfound_socket_denied(&lookup);
+    }
+    if (!denied)
+        errno = error;
+    return denied;
+}
+
+bool tw_socket_use_denied(const struct sockaddr_un *address, socklen_t size, int *pin)
+{
+    char path[sizeof address->sun_path + 1];
+    struct tw_lookup lookup = {AT_FDCWD, path, 0};
+    struct tw_file file;
+    bool denied;
+    int error = errno;
+
+    *pin = -1;
+    if (!socket_path(address, size, path))
+        return false;
+    if (tw_file_find(&lookup, 0, &file)) {
+        denied = tw_found_denied(&file, false);
+        if (!denied && tw_files_state() == TW_FILES_ENFORCED)
+            *pin = file.descriptor;
+        else
+            tw_unpin(file.descriptor);
+    } else {
+        denied = unfound_socket_denied(&lookup);
     }
     if (!denied)
         errno = error;

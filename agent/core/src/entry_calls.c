@@ -3,6 +3,7 @@
 #include "file_calls.h"
 
 #include "files.h"
+#include "pins.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,12 +30,9 @@ struct subject {
 
 static void release(struct subject *subject)
 {
-    int error = errno;
-
     if (subject->is_pinned)
-        close(subject->entry.folder);
+        tw_unpin(subject->entry.folder);
     subject->is_pinned = false;
-    errno = error;
 }
 
 /* Returns false, with errno set, when the call must fail. With the effect "alert" the call gets what it was given. */
@@ -233,7 +231,7 @@ static bool admit_source(struct subject *subject, struct tw_file *file, int fold
                      : tw_file_find(&lookup, (flags & AT_SYMLINK_FOLLOW) != 0 ? 0 : O_NOFOLLOW, file);
 
     if (found && tw_found_denied(file, false)) {
-        close(file->descriptor);
+        tw_unpin(file->descriptor);
         errno = EACCES;
         return false;
     }
@@ -261,12 +259,7 @@ int tw_linkat(int from_folder, const char *from, int to_folder, const char *to, 
         release(&target);
     }
     release(&source);
-    if (file.descriptor >= 0) {
-        int error = errno;
-
-        close(file.descriptor);
-        errno = error;
-    }
+    tw_unpin(file.descriptor);
     return result;
 }
 

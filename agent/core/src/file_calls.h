@@ -101,8 +101,10 @@ int tw_lchown(const char *path, uid_t owner, gid_t group);
 int tw_fchown(int descriptor, uid_t owner, gid_t group);
 int tw_fchownat(int folder, const char *path, uid_t owner, gid_t group, int flags);
 
-/* A Unix socket that is made (bind) or connected to; not one without a path. Returns whether the call must fail, with
- * errno set. */
-bool tw_socket_denied(const struct sockaddr_un *address, socklen_t size, bool makes);
+/* A Unix socket that is made (bind), or connected or sent to; not one without a path. Return whether the call must fail,
+ * with errno set. What is used is held by `*pin` (pins.h) where the section is enforced: the call has to go there. Else
+ * that is -1. */
+bool tw_socket_making_denied(const struct sockaddr_un *address, socklen_t size);
+bool tw_socket_use_denied(const struct sockaddr_un *address, socklen_t size, int *pin);
 
 #endif

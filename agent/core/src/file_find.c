@@ -3,25 +3,12 @@
 #define _GNU_SOURCE
 #include "files.h"
 #include "open_how.h"
+#include "pins.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Higher than the numbers that programs count up from three; below 64, since for more the kernel makes the table of
- * descriptors anew, which takes a threaded process 10 ms. */
-enum { ASIDE = 40 };
-
-int tw_descriptor_aside(int descriptor)
-{
-    int moved = descriptor < 0 ? -1 : fcntl(descriptor, F_DUPFD_CLOEXEC, ASIDE);
-
-    if (moved < 0)
-        return descriptor;
-    close(descriptor);
-    return moved;
-}
 
 static int pin(const struct tw_lookup *lookup, const char *path, int flags)
 {
@@ -33,9 +20,8 @@ static int pin(const struct tw_lookup *lookup, const char *path, int flags)
 
     if (descriptor < 0)
         return -1;
-    descriptor = tw_descriptor_aside(descriptor);
-    errno = error; /* a lower limit of descriptors is no failure */
-    return descriptor;
+    errno = error;
+    return tw_pin(descriptor);
 }
 
 void tw_path_guess(const struct tw_lookup *lookup, char output[PATH_MAX])
@@ -61,7 +47,7 @@ bool tw_file_find(const struct tw_lookup *lookup, int flags, struct tw_file *fil
 
 bool tw_file_by_descriptor(int descriptor, struct tw_file *file)
 {
-    file->descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, ASIDE);
+    file->descriptor = tw_pin(fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
     file->is_named = file->descriptor >= 0 && tw_descriptor_path(file->descriptor, file->path);
     if (!file->is_named)
         file->path[0] = '\0';
@@ -107,7 +93,7 @@ bool tw_entry_find(const struct tw_lookup *lookup, struct tw_entry *entry)
     }
     /* The root itself, "." and "..": no such call can succeed, the kernel says why. */
     if (!tw_path_lexical(parent, size == 0 ? "." : entry->last, entry->path, sizeof entry->path)) {
-        close(entry->folder);
+        tw_unpin(entry->folder);
         errno = ENAMETOOLONG;
         return false;
     }

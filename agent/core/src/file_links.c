@@ -2,6 +2,7 @@
  * below an entry of the deny list is found by its number. */
 #define _GNU_SOURCE
 #include "files.h"
+#include "pins.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -36,11 +37,10 @@ static bool is_wanted(struct search *search, int folder, const struct name *name
         return name->inode == search->wanted.st_ino;
     if (strcmp(name->text, ".") == 0 || strcmp(name->text, "..") == 0 || depth == DEEPEST)
         return false;
-    int inner = openat(folder, name->text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int inner = tw_pin(openat(folder, name->text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     bool found = inner >= 0 ? holds(search, inner, depth + 1) : tw_is_shortage(errno);
 
-    if (inner >= 0)
-        close(inner);
+    tw_unpin(inner);
     return found;
 }
 
@@ -73,14 +73,13 @@ const char *tw_linked_entry(const struct tw_list *deny, int descriptor)
         return NULL;
     for (size_t i = 0; i < deny->count; i++) {
         struct stat status;
-        int entry = open(deny->items[i], O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_DIRECTORY);
+        int entry = tw_pin(open(deny->items[i], O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_DIRECTORY));
         bool found = entry >= 0 ? holds(&search, entry, 0)
                                 : tw_is_shortage(errno) ||
                                       (stat(deny->items[i], &status) == 0 && status.st_dev == search.wanted.st_dev &&
                                        status.st_ino == search.wanted.st_ino);
 
-        if (entry >= 0)
-            close(entry);
+        tw_unpin(entry);
         if (found)
             return deny->items[i];
     }

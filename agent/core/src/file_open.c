@@ -9,6 +9,7 @@
 #include "files.h"
 #include "judge.h"
 #include "open_how.h"
+#include "pins.h"
 
 #include <errno.h>
 #include <string.h>
@@ -162,7 +163,7 @@ static int make(const struct tw_lookup *lookup, int flags, mode_t mode, int atte
     } else if (errno == EEXIST && (flags & O_EXCL) == 0) {
         descriptor = pin_taken(lookup, &entry, flags, mode, attempts, is_new);
     }
-    close_denied(entry.folder);
+    tw_unpin(entry.folder);
     return descriptor;
 }
 
@@ -189,8 +190,10 @@ static int pin(const struct tw_lookup *lookup, int flags, mode_t mode, int attem
     *is_new = false;
     if (!tw_file_find(lookup, flags, &file))
         return errno == ENOENT && (flags & O_CREAT) != 0 ? make(lookup, flags, mode, attempts, is_new) : -1;
-    if (is_unwanted(&file, flags) || tw_found_denied(&file, reads_only(flags)))
-        return close_denied(file.descriptor);
+    if (is_unwanted(&file, flags) || tw_found_denied(&file, reads_only(flags))) {
+        tw_unpin(file.descriptor);
+        return -1;
+    }
     return file.descriptor;
 }
 
@@ -199,7 +202,7 @@ int tw_file_pin(const struct tw_lookup *lookup, int flags, mode_t mode)
     bool is_new;
     int descriptor = pin(lookup, flags, mode, ATTEMPTS, &is_new);
 
-    return is_new ? tw_descriptor_aside(descriptor) : descriptor;
+    return is_new ? tw_pin(descriptor) : descriptor;
 }
 
 static int open_pinned(const struct tw_lookup *lookup, int flags, mode_t mode)
@@ -213,7 +216,7 @@ static int open_pinned(const struct tw_lookup *lookup, int flags, mode_t mode)
     tw_descriptor_link(pinned, link);
     int descriptor = openat(AT_FDCWD, link, flags & ~O_NOFOLLOW, mode);
 
-    close_denied(pinned);
+    tw_unpin(pinned);
     return descriptor;
 }
 
@@ -236,7 +239,7 @@ static bool making_denied(const struct tw_lookup *lookup, int flags, int attempt
     } else {
         denied = tw_entry_making_denied(&entry, false);
     }
-    close_denied(entry.folder);
+    tw_unpin(entry.folder);
     return denied;
 }
 
@@ -251,7 +254,7 @@ bool tw_file_open_denied(const struct tw_lookup *lookup, int flags)
     if (tw_file_find(lookup, flags, &file)) {
         if ((flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL))
             denied = tw_found_denied(&file, reads_only(flags));
-        close_denied(file.descriptor);
+        tw_unpin(file.descriptor);
     } else if (errno == ENOENT && (flags & O_CREAT) != 0) {
         denied = making_denied(lookup, flags, ATTEMPTS);
     } else {

@@ -112,10 +112,6 @@ static inline bool tw_is_no_address(const void *pointer)
     return (uintptr_t)pointer < 4096;
 }
 
-/* Moves a descriptor that is for our own use out of the way: calls give the lowest free number, and callers count on
- * it. Not for files that may be locked: closing any descriptor of a file gives up the locks on it. */
-int tw_descriptor_aside(int descriptor);
-
 /* What may be read without being allowed, and the real paths of entries that are links, put into the policy's
  * memory. */
 bool tw_files_prepare(struct tw_filesystem *section, struct tw_arena *arena, const char *folder, const char *readable);

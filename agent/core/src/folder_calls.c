@@ -3,6 +3,7 @@
 #include "file_calls.h"
 
 #include "files.h"
+#include "pins.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,10 +46,8 @@ int tw_scandirat(int folder, const char *path, struct dirent ***names, filter_fu
         return -1;
     tw_descriptor_link(file.descriptor, link);
     int count = tw_found_denied(&file, true) ? -1 : real(AT_FDCWD, link, names, filter, compare);
-    int error = errno;
 
-    close(file.descriptor);
-    errno = error;
+    tw_unpin(file.descriptor);
     return count;
 }
 
@@ -73,7 +72,7 @@ bool tw_path_walk_denied(const char *path)
     }
     bool denied = tw_walk_denied(&file);
 
-    close(file.descriptor);
+    tw_unpin(file.descriptor);
     errno = denied ? EACCES : error;
     return denied;
 }

@@ -8,6 +8,7 @@
 #include "file_calls.h"
 #include "loader_calls.h"
 #include "network_calls.h"
+#include "pins.h"
 #include "process_calls.h"
 #include "sealed.h"
 

@@ -127,7 +127,17 @@ struct link_map;
     CALL(F, chown, tw_chown)                                \
     CALL(F, lchown, tw_lchown)                              \
     CALL(F, fchown, tw_fchown)                              \
-    CALL(F, fchownat, tw_fchownat)
+    CALL(F, fchownat, tw_fchownat)                          \
+    CALL(F, close, tw_close)                                \
+    CALL(F, __close, tw_close)                              \
+    CALL(F, dup2, tw_dup2)                                  \
+    CALL(F, __dup2, tw_dup2)                                \
+    CALL(F, dup3, tw_dup3)                                  \
+    CALL(F, close_range, tw_close_range)                    \
+    CALL(F, closefrom, tw_closefrom)                        \
+    CALL(F, closedir, tw_closedir)                          \
+    CALL(F, fclose, tw_fclose)                              \
+    CALL(F, _IO_fclose, tw_fclose)
 
 #define TW_NETWORK_CALLS(CALL)               \
     CALL(N | D | F, connect, tw_connect)     \

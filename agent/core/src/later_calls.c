@@ -5,6 +5,7 @@
 
 #include "agent_memory.h"
 #include "files.h"
+#include "pins.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +22,7 @@ static bool memory_denied(const struct tw_lookup *lookup, int flags)
         return false;
     bool denied = tw_file_find(lookup, flags, &file) && tw_agent_memory_denied(file.descriptor);
 
-    if (file.descriptor >= 0)
-        close(file.descriptor);
+    tw_unpin(file.descriptor);
     errno = denied ? EACCES : error;
     return denied;
 }

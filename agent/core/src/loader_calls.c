@@ -4,6 +4,7 @@
 #include "loader_calls.h"
 
 #include "files.h"
+#include "pins.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -25,7 +26,7 @@ static __attribute__((noinline)) bool denied(const char *name)
         return tw_unfound_denied(&lookup);
     bool found = tw_found_denied(&file, true);
 
-    close(file.descriptor);
+    tw_unpin(file.descriptor);
     return found;
 }
 

@@ -7,11 +7,14 @@
 #include "dns_sends.h"
 #include "endpoint.h"
 #include "file_calls.h"
+#include "files.h"
+#include "pins.h"
 #include "platform.h"
 #include "resolved.h"
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -31,6 +34,7 @@ bool tw_name_copy(const struct sockaddr *from, socklen_t size, struct tw_socket_
         return false;
     memcpy(&name->storage, from, size);
     name->size = size;
+    name->pin = -1;
     return true;
 }
 
@@ -93,17 +97,37 @@ static bool endpoint_denied(int socket, const struct tw_endpoint *to)
     return true;
 }
 
-static bool unix_denied(const struct tw_socket_name *name, bool makes)
+static bool is_unix(const struct tw_socket_name *name)
 {
-    return name->size >= sizeof name->storage.ss_family && name->storage.ss_family == AF_UNIX &&
-           tw_socket_denied((const struct sockaddr_un *)&name->storage, name->size, makes);
+    return name->size >= sizeof name->storage.ss_family && name->storage.ss_family == AF_UNIX;
 }
 
-bool tw_name_denied(int socket, const struct tw_socket_name *name)
+/* The other side never sees by which name it was found. */
+static bool unix_denied(struct tw_socket_name *name)
+{
+    struct sockaddr_un *address = (struct sockaddr_un *)&name->storage;
+
+    if (!is_unix(name))
+        return false;
+    if (tw_socket_use_denied(address, name->size, &name->pin))
+        return true;
+    if (name->pin >= 0) {
+        tw_descriptor_link(name->pin, address->sun_path);
+        name->size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(address->sun_path) + 1);
+    }
+    return false;
+}
+
+bool tw_name_denied(int socket, struct tw_socket_name *name)
 {
     struct tw_endpoint to;
 
-    return tw_name_endpoint(name, &to) ? endpoint_denied(socket, &to) : unix_denied(name, false);
+    return tw_name_endpoint(name, &to) ? endpoint_denied(socket, &to) : unix_denied(name);
+}
+
+void tw_name_release(const struct tw_socket_name *name)
+{
+    tw_unpin(name->pin);
 }
 
 bool tw_name_matters(const struct tw_socket_name *name)
@@ -113,7 +137,7 @@ bool tw_name_matters(const struct tw_socket_name *name)
 
     if (tw_name_endpoint(name, &to))
         return active != NULL && judge(active, &to).effect != TW_EFFECT_DISABLE;
-    return name->size >= sizeof name->storage.ss_family && name->storage.ss_family == AF_UNIX;
+    return is_unix(name);
 }
 
 /* An address of no family dissolves a connection. */
@@ -126,10 +150,13 @@ int tw_connect(int socket, const struct sockaddr *address, socklen_t size)
         return TW_REAL(connect, name_function)(socket, address, size);
     bool internet = tw_endpoint_read(&name.storage, name.size, &to);
 
-    if (internet ? endpoint_denied(socket, &to) : unix_denied(&name, false))
+    if (internet ? endpoint_denied(socket, &to) : unix_denied(&name))
         return -1;
     tw_dns_note(internet ? to.port : 0);
-    return TW_REAL(connect, name_function)(socket, (const struct sockaddr *)&name.storage, size);
+    int result = TW_REAL(connect, name_function)(socket, (const struct sockaddr *)&name.storage, name.size);
+
+    tw_name_release(&name);
+    return result;
 }
 
 static bool port_denied(uint16_t number)
@@ -173,7 +200,7 @@ int tw_bind(int socket, const struct sockaddr *address, socklen_t size)
     if (policy() != NULL && tw_name_endpoint(&name, &at) && at.port != 0 && is_internet(socket, SOCK_DGRAM) &&
         port_denied(at.port))
         return -1;
-    if (unix_denied(&name, true))
+    if (is_unix(&name) && tw_socket_making_denied((const struct sockaddr_un *)&name.storage, name.size))
         return -1;
     return TW_REAL(bind, name_function)(socket, (const struct sockaddr *)&name.storage, size);
 }

@@ -12,6 +12,7 @@
 struct tw_socket_name {
     struct sockaddr_storage storage;
     socklen_t size;
+    int pin; /* holds the Unix socket that was judged; or -1 */
 };
 
 /* Copies an address. Returns false for none, and for one that the kernel refuses unread as too long. */
@@ -21,8 +22,12 @@ bool tw_name_copy(const struct sockaddr *from, socklen_t size, struct tw_socket_
 struct tw_endpoint;
 bool tw_name_endpoint(const struct tw_socket_name *name, struct tw_endpoint *to);
 
-/* By the sections network and filesystem: whether nothing may go there. Then errno is set. */
-bool tw_name_denied(int socket, const struct tw_socket_name *name);
+/* By the sections network and filesystem: whether nothing may go there. Then errno is set. The name of a Unix socket
+ * becomes one that nobody can make lead elsewhere: when the call is done, tw_name_release has to follow. */
+bool tw_name_denied(int socket, struct tw_socket_name *name);
+
+/* Keeps errno. */
+void tw_name_release(const struct tw_socket_name *name);
 
 /* The same without audit or consequence: whether tw_name_denied has anything to do. */
 bool tw_name_matters(const struct tw_socket_name *name);

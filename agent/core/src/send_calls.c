@@ -86,8 +86,11 @@ ssize_t tw_sendto(int socket, const void *bytes, size_t size, int flags, const s
 
         return send_read(&outgoing, &message);
     }
-    return TW_REAL(sendto, sendto_function)(socket, bytes, size, flags, (const struct sockaddr *)&name.storage,
-                                            to_size);
+    ssize_t sent = TW_REAL(sendto, sendto_function)(socket, bytes, size, flags, (const struct sockaddr *)&name.storage,
+                                                    name.size);
+
+    tw_name_release(&name);
+    return sent;
 }
 
 /* Takes the name of a message that is a copy already. The kernel cuts a long one, and refuses one whose length is
@@ -105,7 +108,7 @@ static bool take_name(struct msghdr *message, struct tw_socket_name *name)
 
 ssize_t tw_sendmsg(int socket, const struct msghdr *given, int flags)
 {
-    struct tw_socket_name name;
+    struct tw_socket_name name = {.pin = -1};
 
     if (given == NULL)
         return TW_REAL(sendmsg, sendmsg_function)(socket, given, flags);
@@ -127,11 +130,14 @@ ssize_t tw_sendmsg(int socket, const struct msghdr *given, int flags)
     if (take_name(&message, &name)) {
         if (tw_name_denied(socket, &name))
             return -1;
+        message.msg_namelen = name.size;
         set_name(&outgoing, &name);
     }
-    if (tw_dns_looks_at(&outgoing))
-        return send_read(&outgoing, &message);
-    return TW_REAL(sendmsg, sendmsg_function)(socket, &message, flags);
+    ssize_t sent = tw_dns_looks_at(&outgoing) ? send_read(&outgoing, &message)
+                                              : TW_REAL(sendmsg, sendmsg_function)(socket, &message, flags);
+
+    tw_name_release(&name);
+    return sent;
 }
 
 /* Copies the messages from the front that nobody needs to look at closer. */

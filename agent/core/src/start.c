@@ -9,10 +9,11 @@
 #include "hooks.h"
 #include "lock.h"
 #include "main_process.h"
-#include "sealed.h"
+#include "pins.h"
 #include "platform.h"
 #include "resolved.h"
 #include "rings.h"
+#include "sealed.h"
 #include "start_child.h"
 #include "text.h"
 
@@ -144,6 +145,7 @@ static int enforce(const struct tw_policy *policy, const struct starter *starter
             say(message, size, "the C library's calls can't be hooked here", "");
             return TW_E_SYSTEM;
         }
+        tw_pins_start();
         tw_policy_active = policy;
         on_tampering = strongest;
     }

@@ -4,6 +4,7 @@
 
 #include "agent_memory.h"
 #include "files.h"
+#include "pins.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +50,7 @@ static FILE *stream(const char *path, const char *mode, FILE *old, int flags)
     int descriptor = tw_file_pin(&(struct tw_lookup){AT_FDCWD, path, 0}, flags | O_CLOEXEC, 0666);
 
     if (descriptor >= 0 && (flags & O_ACCMODE) != O_RDONLY && tw_agent_memory_denied(descriptor)) {
-        close(descriptor);
+        tw_unpin(descriptor);
         errno = EACCES;
         descriptor = -1;
     }
@@ -66,9 +67,7 @@ static FILE *stream(const char *path, const char *mode, FILE *old, int flags)
     FILE *file = old == NULL ? TW_REAL(fopen, fopen_function)(link, own_mode)
                              : TW_REAL(freopen, freopen_function)(link, own_mode, old);
 
-    error = errno;
-    close(descriptor);
-    errno = error;
+    tw_unpin(descriptor);
     return file;
 }
 

@@ -8,15 +8,17 @@ import pytest
 
 SWAPPED = ["link", "linked_folder", "folder", "working_folder", "memory", "descriptor"]
 CALLS = ["mkdir", "symlink", "link_out", "truncate", "chmod", "rename_into"]
-READS = [f"race_{swapped}_read" for swapped in SWAPPED]
+READS = [*(f"race_{swapped}_read" for swapped in SWAPPED), "race_linked_folder_connect"]
 CHANGES = [
     *(f"race_{swapped}_write" for swapped in SWAPPED[1:]),
     *(f"race_linked_folder_{call}" for call in CALLS),
 ]
+# Without an agent there is nothing that holds a file.
+HELD = [f"race_held_{put}_{call}" for put in ("dup2", "close", "sweep") for call in ("read", "mkdir")]
 
 
 def test_table_is_whole(same_ways: Any) -> None:
-    same_ways([("", " ".join(READS + CHANGES), "")], "racing")
+    same_ways([("", " ".join(READS + CHANGES + HELD), "")], "racing")
 
 
 @pytest.mark.parametrize("name", READS)
@@ -46,3 +48,11 @@ def test_nothing_denied_is_changed(name: str, unprotected: Any, protected: dict[
     assert answers["plain"], answers
     assert answers["refused"], answers
     assert attempt.audits
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_what_was_judged_is_held_until_it_is_used(name: str, protected: dict[str, Any]) -> None:
+    attempt = protected["prevent"].run(name)
+    answers = attempt.answer["value"]
+    assert (attempt.happened, answers["secret"]) == (False, 0), answers
+    assert answers["plain"], answers
