@@ -8,7 +8,7 @@ import pytest
 
 SWAPPED = ["link", "linked_folder", "folder", "working_folder", "memory", "descriptor"]
 CALLS = ["mkdir", "symlink", "link_out", "truncate", "chmod", "rename_into"]
-READS = [*(f"race_{swapped}_read" for swapped in SWAPPED), "race_linked_folder_connect"]
+READS = [*(f"race_{swapped}_read" for swapped in SWAPPED), "race_linked_folder_connect_to_somebody"]
 CHANGES = [
     *(f"race_{swapped}_write" for swapped in SWAPPED[1:]),
     *(f"race_linked_folder_{call}" for call in CALLS),

@@ -117,7 +117,7 @@ def _read_held(put):
                 return "secret" if file.read(6) == b"token-" else "plain"
 
         with _meanwhile(lambda: [put(secret, number) for number in _HELD]):
-            return _count(_ROUNDS["read"], attempt)
+            return _count(_OFTEN, attempt)
 
     return attack
 
@@ -167,7 +167,7 @@ def _connect(at):
 @ways("race")
 def _held():
     return {
-        "linked_folder_connect": _connect,
+        "linked_folder_connect_to_somebody": _connect,
         **{f"held_{put}_read": _read_held(_PUT[put]) for put in _PUT},
         **{f"held_{put}_mkdir": _make_held(_PUT[put]) for put in _PUT},
     }
