@@ -133,8 +133,8 @@ def customers(path: Path, family: str) -> Bundle:
     """
     if family not in _CUSTOMERS:
         raise RewriteRefused(
-            f"a console's {family} bundle can't be embedded: it has no entry point for built packages, and what it "
-            "asks of a project's build is not built yet",
+            f"a console's {family} bundle can't be embedded: it has no entry point for built packages, and a "
+            "project's build would need more than defender adds to it",
             path=path,
             hint="embed the built-in bundle",
         )

@@ -157,7 +157,8 @@ def _family(archive: Archive, request: Request, wanted: list[DeclaredFunction], 
         raise DetectionError(
             f"no supported runtime finds a file for {', '.join(map(repr, request.handlers))}",
             path=archive.source,
-            hint="a handler is written file.function, in Ruby also file.Class.method; --runtime says more about it",
+            hint="a handler is written file.function, in Ruby also file.Class.method, in Java package.Class::method; "
+            "--runtime says more about it",
         )
     raise _undetermined(archive, able, declared)
 
