@@ -9,7 +9,7 @@ WORKERS ?= 2
 FUZZ_SECONDS ?= 3600
 STRESS_SECONDS ?= 60
 
-.PHONY: demo test lint format fuzz stress bench wheel clean system
+.PHONY: demo test lint format fuzz stress bench wheel clean system of-node of-npm of-maven
 
 demo: $(VENV)/.demo
 	$(BIN)/python demo/run.py
@@ -46,18 +46,26 @@ bench: $(VENV)/.test
 wheel: $(VENV)/.pip
 	$(PIP) wheel --no-deps --wheel-dir dist .
 
-# Debian's packages that the tests use, named one by one where they are missing. npm knows only the certificates that it
-# comes with, where pip and apt take the machine's: behind a company's proxy it needs those, too.
+# Debian's packages that the tests use, named one by one where they are missing; then what comes from npm, PyPI and Maven
+# Central, side by side, but one Maven at a time: they share a repository. npm knows only the certificates that it comes
+# with, where pip and apt take the machine's: behind a company's proxy it needs those, too.
 system: export NODE_EXTRA_CA_CERTS ?= /etc/ssl/certs/ca-certificates.crt
 system:
 	@tests/system-packages
-	@tests/ruby-versions
+	@$(MAKE) --no-print-directory --jobs=4 of-node of-npm of-maven $(VENV)/.test
+
+of-node:
 	@tests/node-versions
 	@tests/node-clients
+
+of-npm:
 	@tests/node-packages
+
+of-maven:
 	@tests/java-packages
 	@tests/maven-packages
 	@tests/gradle-packages
+	@tests/ruby-versions
 
 # A Debian Python may come without ensurepip: then its own pip fills the environment from outside.
 $(VENV)/.pip:

@@ -17,7 +17,15 @@ LONGEST = (
     "test_core.py",
     "test_alert_is_transparent.py",
     "test_stress.py",
+    "test_gradle.py",
+    "test_maven.py",
+    "test_node_files.py",
+    "test_forms.py",
 )
+
+# What a shell starts in the background ignores it, and so would all that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -116,7 +116,9 @@ def test_nothing_is_left(environment: Any) -> None:
     before = environment.invoke({"do": "measure"}).document
     for _ in range(10):
         environment.invoke({"do": "threads", "threads": 2, "seconds": 0.05})
-    after = environment.invoke({"do": "measure"}).document
+    # The kernel counts a thread for a moment longer than those who wait for its end.
+    measured = (environment.invoke({"do": "measure"}).document for _ in range(100))
+    after = next(one for one in measured if one["tasks"] == before["tasks"])
     assert {**after, "kib": 0} == {**before, "kib": 0}
     assert after["kib"] - before["kib"] < 1024
 

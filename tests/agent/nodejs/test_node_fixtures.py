@@ -22,7 +22,9 @@ def _facts(case: Path) -> dict[str, Any]:
 def _cases() -> list[Path]:
     """The cases that embed does not refuse, less the sources that have to be built before they can be loaded."""
     found = sorted(path.parent for path in FIXTURES.glob("*/case.toml"))
-    return [case for case in found if not {"refused", "bundler", "compiler"} & _facts(case).keys()]
+    return [
+        case for case in found if not {"refused", "bundler", "compiler", "packager"} & _facts(case).keys()
+    ]
 
 
 def test_there_are_cases() -> None:
