@@ -116,21 +116,3 @@ def test_the_newest_client_refuses_callbacks_as_before(functions: Any, policy: A
         outcome = environment.invoke(1)
     assert outcome.kind in ("init-error", "error")
     assert "callback" in json.dumps(outcome.document)
-
-
-def test_a_client_with_several_events_at_a_time(functions: Any, policy: Any) -> None:
-    """It runs the function in threads. Its native part asks for events in one alone, as it is built here."""
-    node = functions.on_node(24, "4.0.2")
-    root = node.protected("nodejs_same", [f"app.{name}" for name in HANDLERS])
-    variables = {
-        "AWS_LAMBDA_MAX_CONCURRENCY": "4",
-        "AWS_LAMBDA_NODEJS_WORKER_COUNT": "3",
-        "AWS_LAMBDA_NODEJS_USE_ALTERNATIVE_CLIENT_1": "true",
-    }
-    with node.start(root, policy("prevent"), "app.echo", **variables) as environment:
-        outcomes = [environment.invoke(event) for event in range(9)]
-        said = environment.errors()
-    with node.start(node.original("nodejs_same"), None, "app.echo", **variables) as environment:
-        assert [environment.invoke(event).body for event in range(9)] == [one.body for one in outcomes]
-    assert [one.kind for one in outcomes] == ["response"] * 9
-    assert [json.loads(line)["msg"] for line in said.splitlines()] == ["the rule is enforced"]
