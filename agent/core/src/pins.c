@@ -195,14 +195,13 @@ static bool begin_sweep(void)
     return false;
 }
 
+/* While a number stays held: each that could be by itself, and then the rest, however high the limit is. */
 static void close_singly(unsigned first, unsigned last)
 {
-    long limit = sysconf(_SC_OPEN_MAX);
-
-    if (last >= (unsigned long)limit)
-        last = (unsigned)limit - 1;
-    for (unsigned descriptor = first; descriptor <= last; descriptor++)
+    for (unsigned descriptor = first; descriptor <= last && descriptor < WATCHED; descriptor++)
         tw_close((int)descriptor);
+    if (last >= WATCHED)
+        syscall(SYS_close_range, first < WATCHED ? WATCHED : first, last, 0);
 }
 
 /* Marking them to be closed later changes nothing now. */
@@ -226,7 +225,7 @@ int tw_close_range(unsigned first, unsigned last, int flags)
 void tw_closefrom(int first)
 {
     if (!begin_sweep())
-        return close_singly(first < 0 ? 0 : (unsigned)first, WATCHED);
+        return close_singly(first < 0 ? 0 : (unsigned)first, ~0U);
     TW_REAL(closefrom, closefrom_function)(first);
     sweeping--;
 }
